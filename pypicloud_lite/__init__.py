@@ -1,0 +1,1 @@
+"""A private Python package index that a team runs itself."""

@@ -1,0 +1,102 @@
+"""Who may do what by default, and how new passwords are hashed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE
+from pypicloud_lite.access.passwords import canonical_scheme, check_rounds
+from pypicloud_lite.access.policy import Rules
+from pypicloud_lite.settings.declare import Settings, Words
+
+
+class AccessSettings(Settings):
+    """The policy's settings; those of the chosen access backend are its own."""
+
+    default_read: Words = Field(
+        default=(AUTHENTICATED,),
+        alias="pypi.default_read",
+        description="Groups that may read projects without a rule of their own",
+    )
+    default_write: Words = Field(
+        default=(),
+        alias="pypi.default_write",
+        description="Groups that may upload to projects without a rule of their own; empty: admins only",
+    )
+    allow_overwrite_groups: Words = Field(
+        default=(),
+        alias="pypi.allow_overwrite_groups",
+        description="Groups that may replace an existing file where they may write",
+    )
+    allow_delete_groups: Words = Field(
+        default=(AUTHENTICATED,),
+        alias="pypi.allow_delete_groups",
+        description="Groups that may delete where they may write",
+    )
+    allow_overwrite: bool | None = Field(
+        default=None,
+        alias="pypi.allow_overwrite",
+        description="Deprecated: true is pypi.allow_overwrite_groups = everyone, false is none",
+    )
+    allow_delete: bool | None = Field(
+        default=None,
+        alias="pypi.allow_delete",
+        description="Deprecated: true is pypi.allow_delete_groups = everyone, false is none",
+    )
+    realm: str = Field(
+        default="pypi",
+        alias="pypi.realm",
+        pattern=r'^[^"\\\x00-\x1f\x7f-\U0010ffff]{1,100}$',
+        description="The realm of HTTP Basic; distutils looks for 'pypi'",
+    )
+    scheme: Annotated[str, AfterValidator(canonical_scheme)] = Field(
+        default="argon2",
+        alias="auth.scheme",
+        description=(
+            "How new passwords are hashed: argon2, bcrypt, sha512_crypt (sha), sha256_crypt, pbkdf2_sha512 "
+            "(pbkdf2) or pbkdf2_sha256"
+        ),
+    )
+    rounds: int | None = Field(
+        default=None,
+        alias="auth.rounds",
+        description="The cost of new password hashes, in the scheme's own unit; empty: the scheme's default",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.rounds is not None:
+            check_rounds(self.scheme, self.rounds)
+        for field in ("allow_overwrite", "allow_delete"):
+            self._not_both(field)
+        return self
+
+    def _not_both(self, old: str) -> None:
+        flag, groups = getattr(self, old), getattr(self, f"{old}_groups")
+        if (
+            flag is not None
+            and f"{old}_groups" in self.model_fields_set
+            and frozenset(groups) != _groups(groups, flag=flag)
+        ):
+            raise ValueError(
+                f"pypi.{old} contradicts pypi.{old}_groups: remove pypi.{old}, which is deprecated, and list "
+                f"in pypi.{old}_groups the groups that may"
+            )
+
+    def rules(self) -> Rules:
+        """The same as the policy reads it."""
+        return Rules(
+            default_read=frozenset(self.default_read),
+            default_write=frozenset(self.default_write),
+            overwrite_groups=_groups(self.allow_overwrite_groups, flag=self.allow_overwrite),
+            delete_groups=_groups(self.allow_delete_groups, flag=self.allow_delete),
+        )
+
+
+def _groups(named: tuple[str, ...], *, flag: bool | None) -> frozenset[str]:
+    """What the deprecated flag says, else the groups named."""
+    if flag is None:
+        return frozenset(named)
+    return frozenset({EVERYONE}) if flag else frozenset()

@@ -1,0 +1,38 @@
+"""What was read from one artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pypicloud_lite.kernel.names import ProjectName
+
+MetadataValue = str | tuple[str, ...] | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CoreMetadata:
+    """The core metadata of a wheel or sdist.
+
+    ``raw`` are the exact bytes of METADATA or PKG-INFO; ``values`` holds every field that was given under its
+    JSON name (PEP 566: ``requires_dist``, ``classifier``, ``description`` …), lists as tuples.
+    """
+
+    raw: bytes
+    name: ProjectName
+    display_name: str
+    version: str
+    requires_python: str | None
+    summary: str | None
+    values: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The budget of one reading; every number is a ceiling and passing it is a refusal."""
+
+    metadata_bytes: int = 8 * 1024 * 1024
+    inflated_bytes: int = 2 * 1024 * 1024 * 1024
+    inflate_ratio: int = 200
+    entries: int = 100_000
+    seconds: float = 20.0

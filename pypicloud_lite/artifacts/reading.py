@@ -1,0 +1,119 @@
+"""Reading one uploaded file: what it is, whether it is sound, and its core metadata."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from packaging.utils import canonicalize_name
+
+from pypicloud_lite.artifacts.core_metadata import read_core_metadata
+from pypicloud_lite.artifacts.model import CoreMetadata, Limits
+from pypicloud_lite.artifacts.source import BinaryReader, Source
+from pypicloud_lite.artifacts.tars import read_tar
+from pypicloud_lite.artifacts.wheels import read_wheel
+from pypicloud_lite.artifacts.zips import ZipArchive
+from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.versions import parse_version
+
+__all__ = ["BinaryReader", "read_artifact"]
+
+_REBUILD = "build it again, for example with 'python -m build'"
+_INSTALLED = re.compile(r"(?:.*/)?(?P<name>[^/-]+)(?:-[^/]*)?\.(?:egg-info(?:/PKG-INFO)?|dist-info/METADATA)")
+
+
+def read_artifact(file: BinaryReader, filename: Filename, *, limits: Limits | None = None) -> CoreMetadata:
+    """Check that a file is sound and is the distribution that its name says, and return its core metadata.
+
+    ``file`` is read from its beginning, wherever it stands, and left anywhere. Nothing is unpacked; memory
+    holds the member names and one metadata file. A wheel costs the reading of its headers (one seek a member:
+    give a local file), a tar costs its decompression. For any bytes whatsoever the outcome is metadata,
+    :class:`InvalidArtifact` or :class:`InvalidName`; only the file's own ``OSError`` passes through.
+    """
+    source = Source(file, filename.value, limits or Limits())
+    member, raw = _metadata_file(source, filename)
+    metadata = read_core_metadata(source, member, raw, version_required=filename.is_wheel)
+    if metadata.name != filename.project:
+        raise source.refusal(
+            f"Name is {metadata.name} and the filename says {filename.project}",
+            "do not rename built files",
+            member,
+        )
+    if parse_version(metadata.version) != parse_version(filename.version):
+        raise source.refusal(
+            f"Version is {metadata.version} and the filename says {filename.version}",
+            "do not rename built files",
+            member,
+        )
+    return metadata
+
+
+def _metadata_file(source: Source, filename: Filename) -> tuple[str, bytes]:
+    match filename.packagetype:
+        case "bdist_wheel":
+            return read_wheel(source, filename)
+        case "bdist_egg":
+            return _egg(source)
+        case "sdist":
+            return _zipped_sdist(source) if _is_zip(filename) else _sdist(source)
+        case "bdist_dumb":
+            return _zipped_dumb(source, filename) if _is_zip(filename) else _dumb(source, filename)
+
+
+def _is_zip(filename: Filename) -> bool:
+    return filename.value.endswith(".zip")
+
+
+def _egg(source: Source) -> tuple[str, bytes]:
+    archive = ZipArchive(source)
+    if "EGG-INFO/PKG-INFO" not in archive.members:
+        raise source.refusal("an egg must have the file EGG-INFO/PKG-INFO", "build a wheel instead")
+    return "EGG-INFO/PKG-INFO", archive.read("EGG-INFO/PKG-INFO", source.limits.metadata_bytes)
+
+
+def _sdist(source: Source) -> tuple[str, bytes]:
+    contents = read_tar(source, lambda path: path.endswith("/PKG-INFO") and path.count("/") == 1)
+    path = _pkg_info(source, contents.tops, contents.files)
+    return path, contents.kept[path]
+
+
+def _zipped_sdist(source: Source) -> tuple[str, bytes]:
+    archive = ZipArchive(source)
+    path = _pkg_info(source, {name.partition("/")[0] for name in archive.members}, archive.members)
+    return path, archive.read(path, source.limits.metadata_bytes)
+
+
+def _pkg_info(source: Source, tops: set[str], files: Container[str]) -> str:
+    if len(tops) != 1:
+        raise source.refusal(f"an sdist must have exactly one top-level directory, not {len(tops)}", _REBUILD)
+    path = f"{tops.copy().pop()}/PKG-INFO"
+    if path not in files:
+        raise source.refusal("an sdist must have the file PKG-INFO in its top-level directory", _REBUILD)
+    return path
+
+
+def _dumb(source: Source, filename: Filename) -> tuple[str, bytes]:
+    contents = read_tar(source, lambda path: _describes(path, filename.project))
+    for path, raw in contents.kept.items():
+        return path, raw
+    return _from_filename(filename)
+
+
+def _zipped_dumb(source: Source, filename: Filename) -> tuple[str, bytes]:
+    archive = ZipArchive(source)
+    for path in archive.members:
+        if _describes(path, filename.project):
+            return path, archive.read(path, source.limits.metadata_bytes)
+    return _from_filename(filename)
+
+
+def _describes(path: str, project: ProjectName) -> bool:
+    """Whether this is the project's own metadata among the files of an installation."""
+    match = _INSTALLED.fullmatch(path)
+    return match is not None and canonicalize_name(match["name"]) == project.value
+
+
+def _from_filename(filename: Filename) -> tuple[str, bytes]:
+    text = f"Metadata-Version: 1.0\nName: {filename.project}\nVersion: {filename.version}\n"
+    return filename.value, text.encode()

@@ -1,0 +1,1 @@
+"""The catalog (the package cache): which files exist in which index. Rebuildable from storage."""

@@ -1,0 +1,155 @@
+"""The rows of the catalog, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pypicloud_lite.kernel.digests import Digests
+from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
+
+
+class ManifestState(StrEnum):
+    """Whether the manifest beside the bytes says what the row says.
+
+    A file that is being removed never goes back: whoever meets it, after a crash too, finishes the removal.
+    """
+
+    PENDING = "pending"
+    DONE = "done"
+    REMOVING = "removing"
+
+
+class Origin(StrEnum):
+    """How a file came here."""
+
+    UPLOAD = "upload"
+    IMPORT = "import"  # found in a folder or bucket that another server wrote
+    CACHE = "cache"  # fetched from an upstream
+
+
+class ProjectStatus(StrEnum):
+    """PEP 792."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
+    DEPRECATED = "deprecated"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of an index.
+
+    ``home`` is the key whose siblings are the sidecars (manifest, ``.metadata``, ``.asc``); it equals ``key``
+    but for a file that another server wrote. ``metadata_sha256`` is None when there is no ``.metadata``.
+    ``id`` and ``serial`` are 0 until the catalog has given them.
+    """
+
+    index: IndexName
+    project: ProjectName
+    filename: Filename
+    size: int
+    digests: Digests
+    key: StorageKey
+    home: StorageKey
+    uploaded_at: datetime
+    uploader: str | None = None
+    requires_python: str | None = None
+    summary: str | None = None
+    metadata_sha256: str | None = None
+    signed: bool = False
+    yanked: bool = False
+    yanked_reason: str | None = None
+    origin: Origin = Origin.UPLOAD
+    manifest: ManifestState = ManifestState.PENDING
+    serial: int = 0
+    id: int = 0
+
+    @property
+    def version(self) -> str:
+        """The normalised version."""
+        return self.filename.version
+
+    @property
+    def manifest_key(self) -> StorageKey:
+        """Where the manifest lies."""
+        return self.home.sibling(".manifest.json")
+
+    @property
+    def metadata_key(self) -> StorageKey:
+        """Where the ``.metadata`` file lies, when there is one."""
+        return self.home.sibling(".metadata")
+
+    @property
+    def signature_key(self) -> StorageKey:
+        """Where the GPG signature lies, when there is one."""
+        return self.home.sibling(".asc")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """One project of an index, with or without files.
+
+    ``revision`` is a random number drawn anew at every change: a cache key that stays right when a database is
+    lost, restored or rebuilt, where ``serial`` may repeat.
+    """
+
+    index: IndexName
+    name: ProjectName
+    display_name: str
+    serial: int
+    revision: int
+    file_count: int = 0
+    status: ProjectStatus = ProjectStatus.ACTIVE
+    status_reason: str | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A deleted filename: only the same bytes may come back under it, unless the caller may overwrite."""
+
+    index: IndexName
+    project: ProjectName
+    filename: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogState:
+    """The catalog as a whole.
+
+    ``revision`` changes with every change; ``rebuilding_since`` is None but while the very first rebuild of an
+    empty catalog runs.
+    """
+
+    serial: int
+    revision: int
+    rebuilding_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who made a change, for the journal: a user name (or the name of a command) and the caller's address."""
+
+    name: str | None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One change: who, what, when, from where."""
+
+    serial: int
+    at: datetime
+    author: Author
+    action: str
+    index: IndexName
+    project: ProjectName
+    subject: str | None
+    detail: Mapping[str, Any] = field(default_factory=dict)

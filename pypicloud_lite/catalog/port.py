@@ -1,0 +1,149 @@
+"""Which files exist in which index.
+
+The port of the catalog; its contract suite is ``pypicloud_lite.testing.catalog``. Scopes are short: none is ever
+open while bytes move. A database that does not answer, or stays locked, is
+:class:`~pypicloud_lite.kernel.errors.CatalogUnavailable` from every method and from entering and leaving a scope.
+The answers are the same on SQLite, PostgreSQL and MariaDB: times are aware and in UTC to the microsecond, names
+compare by their bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from pypicloud_lite.catalog.model import (
+    Author,
+    CatalogState,
+    FileRecord,
+    JournalEntry,
+    ProjectRecord,
+    Reservation,
+)
+from pypicloud_lite.kernel.errors import Conflict
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+
+
+class FilenameTaken(Conflict):
+    """The index has this filename already: the unique constraint said so. The scope is rolled back."""
+
+    code = "filename-taken"
+
+
+class CatalogReader(Protocol):
+    """One consistent snapshot, if nothing else was asked for; each method is one query unless it says otherwise."""
+
+    def project(self, index: IndexName, name: ProjectName) -> ProjectRecord | None:
+        """The project, also when it has no file any more."""
+
+    def projects(self, index: IndexName) -> Sequence[ProjectRecord]:
+        """Every project that has a file, by name."""
+
+    def files(self, index: IndexName, project: ProjectName) -> Sequence[FileRecord]:
+        """Every file of a project, in the order they came: by ``uploaded_at``, so that it survives a rebuild."""
+
+    def file(self, index: IndexName, filename: str) -> FileRecord | None:
+        """The file of that name, whatever its project: the caller compares ``project``."""
+
+    def core_metadata(self, file_id: int) -> Mapping[str, Any]:
+        """The core metadata of a file under PEP 566 JSON names; empty when nothing was kept."""
+
+    def reservations(self, index: IndexName, project: ProjectName) -> Sequence[Reservation]:
+        """The deleted filenames of a project."""
+
+    def reservation(self, index: IndexName, filename: str) -> Reservation | None:
+        """The reservation of one filename."""
+
+    def state(self) -> CatalogState:
+        """The serial and the revision of the whole catalog."""
+
+    def is_empty(self) -> bool:
+        """Whether there is no project at all."""
+
+    def all_files(self, index: IndexName) -> Iterator[FileRecord]:
+        """Every file of an index, by project: one query for each 1,000, made as they are asked for."""
+
+    def pending(self, uploaded_before: datetime, limit: int) -> Sequence[FileRecord]:
+        """Files whose manifest is not known to be written or that are being removed, oldest first."""
+
+    def keys_in_use(self, keys: Iterable[str]) -> set[str]:
+        """Those of ``keys`` that some row names as ``key`` or ``home``; one query for each 500."""
+
+    def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalEntry]:
+        """Entries with a serial above ``after``, in order.
+
+        At least ``limit`` of them when there are as many: the entries of one serial come together.
+        """
+
+
+class CatalogWriter(CatalogReader, Protocol):
+    """A transaction. All writers queue on one row first, so none of them can deadlock with another.
+
+    Every method that changes what a caller can see draws the scope's serial (one for the whole scope), gives it
+    and a new revision to the project, and appends to the journal in the same transaction.
+    """
+
+    def add_file(self, record: FileRecord, core: Mapping[str, Any], display_name: str) -> FileRecord:
+        """Insert, creating the project where needed; drops a reservation of the name.
+
+        ``FilenameTaken`` when the index has the filename, decided by the unique constraint alone.
+        """
+
+    def replace_file(self, old: FileRecord, record: FileRecord, core: Mapping[str, Any]) -> FileRecord | None:
+        """Put ``record`` in the place of ``old``; None when ``old.id`` is no longer there."""
+
+    def mark_manifest(self, file_id: int, *, done: bool) -> bool:
+        """Say whether the manifest is written; False when the row is gone or being removed. No serial, no journal."""
+
+    def begin_removal(self, file_id: int) -> bool:
+        """Say that the file is being removed; False when the row is gone. No serial, no journal.
+
+        Nothing but :meth:`replace_file` and :meth:`remove_file` changes the row after that.
+        """
+
+    def remove_file(self, record: FileRecord, *, reserve: bool = True) -> bool:
+        """Remove the row and, if ``reserve``, reserve its filename; the project stays.
+
+        False, and nothing changes, when the row is gone.
+        """
+
+    def restore_project(
+        self,
+        project: ProjectRecord,
+        files: Sequence[tuple[FileRecord, Mapping[str, Any]]],
+        reservations: Sequence[Reservation],
+    ) -> None:
+        """Take over what storage says of one project: insert what is missing, correct what differs.
+
+        Rows that are not named stay, and so does one whose serial is above the one given for it (unless that is
+        0): it changed meanwhile. The serials given are kept (for 0 one is drawn), and the catalog's own becomes
+        at least the highest of them; but where the project was there before and something changed, it gets a new
+        serial.
+        """
+
+    def unchanged_since(self, index: IndexName, name: ProjectName, seen: ProjectRecord | None) -> bool:
+        """Whether the project is still as it was read (None: not there): by its revision.
+
+        It then stays so until the scope ends.
+        """
+
+    def set_rebuilding(self, since: datetime | None) -> None:
+        """Begin or end the state in which an unknown project is answered with 503."""
+
+
+class Catalog(Protocol):
+    """The scopes."""
+
+    def read(self, *, snapshot: bool = True) -> AbstractContextManager[CatalogReader]:
+        """A read-only scope on one connection, given back on leaving.
+
+        With ``snapshot=False`` each method sees the newest commit, and a scope of one query costs one round trip.
+        """
+
+    def write(self, author: Author) -> AbstractContextManager[CatalogWriter]:
+        """A transaction: committed (durably) on leaving, rolled back by any exception."""
+
+    def probe(self) -> None:
+        """Prove that the database answers now; ``CatalogUnavailable`` says what is wrong."""

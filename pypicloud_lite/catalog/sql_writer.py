@@ -1,0 +1,244 @@
+"""The catalog's changes in SQL."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pypicloud_lite.catalog.model import Author, CatalogState, FileRecord, ProjectRecord, ProjectStatus, Reservation
+from pypicloud_lite.catalog.port import FilenameTaken
+from pypicloud_lite.catalog.restore import Restoration
+from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
+from pypicloud_lite.catalog.sql_reader import SqlReader
+from pypicloud_lite.catalog.tables import (
+    catalog_state,
+    file_metadata,
+    filename_taken,
+    files,
+    journal,
+    projects,
+    reservations,
+)
+from pypicloud_lite.db.failures import violates
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.kernel.errors import CatalogUnavailable
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+
+_LOCK = select(catalog_state.c.serial, catalog_state.c.revision, catalog_state.c.rebuilding_since).with_for_update()
+_SET_STATE = update(catalog_state).values(serial=bindparam("new_serial"), revision=bindparam("new_revision"))
+_SET_REBUILDING = update(catalog_state).values(rebuilding_since=bindparam("since"), revision=bindparam("new_revision"))
+_PROJECT_ID = select(projects.c.id).where(
+    projects.c.index_name == bindparam("index"), projects.c.name == bindparam("project")
+)
+_INSERT_PROJECT = insert(projects)
+_TOUCH_PROJECT = (
+    update(projects)
+    .where(projects.c.id == bindparam("project_id"))
+    .values(
+        serial=bindparam("new_serial"),
+        revision=bindparam("new_revision"),
+        file_count=projects.c.file_count + bindparam("more"),
+    )
+)
+_TOUCH_AND_NAME_PROJECT = _TOUCH_PROJECT.values(display_name=bindparam("new_display_name"))
+_INSERT_FILE = insert(files)
+_INSERT_CORE = insert(file_metadata)
+_DELETE_FILE = delete(files).where(files.c.id == bindparam("file_id"))
+_BEGIN_REMOVAL = update(files).where(files.c.id == bindparam("file_id")).values(manifest="removing")
+_MARK_MANIFEST = (
+    update(files)
+    .where(files.c.id == bindparam("file_id"), files.c.manifest != "removing")
+    .values(manifest=bindparam("new_manifest"))
+)
+_INSERT_RESERVATION = insert(reservations)
+_DELETE_RESERVATION = delete(reservations).where(
+    reservations.c.index_name == bindparam("index"), reservations.c.filename == bindparam("filename_")
+)
+_INSERT_JOURNAL = insert(journal)
+
+
+def new_revision() -> int:
+    """A cache key that was never used before."""
+    return secrets.randbits(63)
+
+
+class SqlWriter(SqlReader):
+    """:class:`~pypicloud_lite.catalog.port.CatalogWriter` on one connection.
+
+    It locks the state's row at once, on every database: writers queue there, and what one of them reads stays
+    true until it commits. The serial is drawn by the first change.
+    """
+
+    __slots__ = ("_author", "_clock", "_drawn", "_state", "refused")
+
+    def __init__(self, connection: Connection, author: Author, clock: Clock) -> None:
+        super().__init__(connection)
+        self._author = author
+        self._clock = clock
+        self._drawn = False
+        row = connection.execute(_LOCK).one_or_none()
+        if row is None:
+            raise CatalogUnavailable("The database has not been set up: run ppc-db upgrade")
+        self._state = CatalogState(*row)
+        self.refused: FilenameTaken | None = None
+
+    def add_file(self, record: FileRecord, core: Mapping[str, Any], display_name: str) -> FileRecord:
+        """See the port."""
+        serial = self.draw_serial()
+        project_id = self._project_id(record.index, record.project)
+        if project_id is None:
+            project_id = self._insert_project(record, display_name, serial)
+        else:
+            self._touch(project_id, 1, display_name)
+        self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=record.filename.value)
+        added = self._insert_file(replace(record, serial=serial), project_id, core)
+        self._journal_file("add file", added)
+        return added
+
+    def replace_file(self, old: FileRecord, record: FileRecord, core: Mapping[str, Any]) -> FileRecord | None:
+        """See the port. The new row has a new id: who still holds the old one cannot mark it."""
+        project_id = self._project_id(record.index, record.project)
+        if project_id is None or not self._execute(_DELETE_FILE, file_id=old.id):
+            return None
+        serial = self.draw_serial()
+        self._touch(project_id, 0)
+        added = self._insert_file(replace(record, serial=serial), project_id, core)
+        self._journal_file("replace file", added, {"replaced_sha256": old.digests.sha256})
+        return added
+
+    def mark_manifest(self, file_id: int, *, done: bool) -> bool:
+        """See the port."""
+        return bool(self._execute(_MARK_MANIFEST, file_id=file_id, new_manifest="done" if done else "pending"))
+
+    def begin_removal(self, file_id: int) -> bool:
+        """See the port."""
+        return bool(self._execute(_BEGIN_REMOVAL, file_id=file_id))
+
+    def remove_file(self, record: FileRecord, *, reserve: bool = True) -> bool:
+        """See the port."""
+        if not self._execute(_DELETE_FILE, file_id=record.id):
+            return False
+        project_id = self._project_id(record.index, record.project)
+        if project_id is not None:
+            self.draw_serial()
+            self._touch(project_id, -1)
+        filename = record.filename.value
+        if reserve:
+            self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=filename)
+            reservation = Reservation(record.index, record.project, filename, record.digests.sha256)
+            self._execute(_INSERT_RESERVATION, **reservation_values(reservation))
+        self._journal_file("remove file", record)
+        return True
+
+    def restore_project(
+        self,
+        project: ProjectRecord,
+        files: Sequence[tuple[FileRecord, Mapping[str, Any]]],
+        reservations: Sequence[Reservation],
+    ) -> None:
+        """See the port."""
+        Restoration(self, self._connection, project).run(files, reservations)
+
+    def unchanged_since(self, index: IndexName, name: ProjectName, seen: ProjectRecord | None) -> bool:
+        """See the port."""
+        now = self.project(index, name)
+        return (now and now.revision) == (seen and seen.revision)
+
+    def set_rebuilding(self, since: datetime | None) -> None:
+        """See the port."""
+        self._execute(_SET_REBUILDING, since=since, new_revision=new_revision())
+
+    def draw_serial(self, at_least: int = 0) -> int:
+        """This scope's serial: above every one before, and above ``at_least``."""
+        if not self._drawn or self._state.serial <= at_least:
+            serial = max(self._state.serial, at_least) + 1
+            self._state = replace(self._state, serial=serial)
+            self._drawn = True
+            self._execute(_SET_STATE, new_serial=serial, new_revision=new_revision())
+        return self._state.serial
+
+    def record(
+        self, action: str, index: IndexName, project: ProjectName, subject: str | None, detail: Mapping[str, Any]
+    ) -> None:
+        """Append to the journal, in this transaction."""
+        self._execute(
+            _INSERT_JOURNAL,
+            serial=self._state.serial,
+            at=self._clock(),
+            author=optional_text(self._author.name, 255),
+            address=optional_text(self._author.address, 255),
+            action=action,
+            index_name=str(index),
+            project=project.value,
+            subject=optional_text(subject, 255),
+            detail=dumped(detail),
+        )
+
+    def _journal_file(self, action: str, record: FileRecord, more: Mapping[str, Any] | None = None) -> None:
+        detail = {
+            "sha256": record.digests.sha256,
+            "size": record.size,
+            "yanked": record.yanked,
+            "origin": record.origin.value,
+            **(more or {}),
+        }
+        self.record(action, record.index, record.project, record.filename.value, detail)
+
+    def _project_id(self, index: IndexName, name: ProjectName) -> int | None:
+        parameters = {"index": str(index), "project": name.value}
+        found: int | None = self._connection.execute(_PROJECT_ID, parameters).scalar()
+        return found
+
+    def _insert_project(self, record: FileRecord, display_name: str, serial: int) -> int:
+        result = self._connection.execute(
+            _INSERT_PROJECT,
+            {
+                "index_name": str(record.index),
+                "name": record.project.value,
+                "display_name": display_name,
+                "serial": serial,
+                "revision": new_revision(),
+                "file_count": 1,
+                "status": ProjectStatus.ACTIVE.value,
+                "status_reason": None,
+            },
+        )
+        return new_id(result)
+
+    def _insert_file(self, record: FileRecord, project_id: int, core: Mapping[str, Any]) -> FileRecord:
+        try:
+            result = self._connection.execute(_INSERT_FILE, file_values(record, project_id))
+        except IntegrityError as error:
+            if not violates(error, filename_taken):
+                raise
+            self.refused = FilenameTaken(
+                f"{record.filename} is already in {record.index}: a file is never replaced by another; "
+                "raise the version"
+            )
+            raise self.refused from error
+        added = replace(record, id=new_id(result))
+        self._execute(_INSERT_CORE, file_id=added.id, core=dumped(core))
+        return added
+
+    def _touch(self, project_id: int, more: int, display_name: str | None = None) -> None:
+        """Give the project the scope's serial and a new revision."""
+        parameters: dict[str, Any] = {
+            "project_id": project_id,
+            "new_serial": self._state.serial,
+            "new_revision": new_revision(),
+            "more": more,
+        }
+        if display_name is None:
+            self._execute(_TOUCH_PROJECT, **parameters)
+        else:
+            self._execute(_TOUCH_AND_NAME_PROJECT, **parameters, new_display_name=display_name)
+
+    def _execute(self, statement: Any, **parameters: Any) -> int:
+        """Run one statement; returns how many rows it met."""
+        return self._connection.execute(statement, parameters).rowcount

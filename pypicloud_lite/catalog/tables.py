@@ -1,0 +1,152 @@
+"""The catalog's tables. Migrations do not import this; a test compares both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
+
+from pypicloud_lite.db.types import UtcDateTime, id_type, name_type, text_type, unicode_type
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_INDEX_NAME = 121
+_PROJECT_NAME = 128
+_FILENAME = 200
+_STORAGE_KEY = 900
+_MYSQL_KEY_PREFIX = 255
+
+_MYSQL: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+}
+
+catalog_state = Table(
+    "catalog_state",
+    metadata,
+    # One row, with id 1: the lock that all writers take first.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("serial", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("rebuilding_since", UtcDateTime, nullable=True),
+    **_MYSQL,
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", id_type(), primary_key=True),
+    Column("index_name", name_type(_INDEX_NAME), nullable=False),
+    Column("name", name_type(_PROJECT_NAME), nullable=False),
+    Column("display_name", unicode_type(_FILENAME), nullable=False),
+    Column("serial", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("file_count", Integer, nullable=False),
+    Column("status", name_type(20), nullable=False),
+    Column("status_reason", text_type(), nullable=True),
+    UniqueConstraint("index_name", "name"),
+    sqlite_autoincrement=True,
+    **_MYSQL,
+)
+
+files = Table(
+    "files",
+    metadata,
+    # Never given out twice: a stale id must not reach another file.
+    Column("id", id_type(), primary_key=True),
+    Column("project_id", ForeignKey(projects.c.id), nullable=False),
+    Column("index_name", name_type(_INDEX_NAME), nullable=False),
+    Column("filename", name_type(_FILENAME), nullable=False),
+    Column("version", name_type(_FILENAME), nullable=False),
+    Column("packagetype", name_type(20), nullable=False),
+    Column("python", name_type(_FILENAME), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", name_type(64), nullable=False),
+    Column("blake2b_256", name_type(64), nullable=False),
+    Column("md5", name_type(32), nullable=False),
+    Column("storage_key", unicode_type(_STORAGE_KEY), nullable=False),
+    Column("home", unicode_type(_STORAGE_KEY), nullable=False),
+    Column("uploaded_at", UtcDateTime, nullable=False),
+    Column("uploader", unicode_type(255), nullable=True),
+    Column("requires_python", text_type(), nullable=True),
+    Column("summary", text_type(), nullable=True),
+    Column("metadata_sha256", name_type(64), nullable=True),
+    Column("signed", Boolean, nullable=False),
+    Column("yanked", Boolean, nullable=False),
+    Column("yanked_reason", text_type(), nullable=True),
+    Column("origin", name_type(20), nullable=False),
+    Column("manifest", name_type(20), nullable=False),
+    Column("serial", BigInteger, nullable=False),
+    UniqueConstraint("index_name", "filename"),
+    Index(None, "project_id"),
+    Index(None, "manifest", "uploaded_at"),
+    Index(None, "storage_key", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
+    Index(None, "home", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
+    sqlite_autoincrement=True,
+    **_MYSQL,
+)
+
+file_metadata = Table(
+    "file_metadata",
+    metadata,
+    # Apart from ``files``: a project's page never reads it.
+    Column("file_id", ForeignKey(files.c.id, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("core", text_type(), nullable=False),
+    **_MYSQL,
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", id_type(), primary_key=True),
+    Column("index_name", name_type(_INDEX_NAME), nullable=False),
+    Column("project", name_type(_PROJECT_NAME), nullable=False),
+    Column("filename", name_type(_FILENAME), nullable=False),
+    Column("sha256", name_type(64), nullable=False),
+    UniqueConstraint("index_name", "filename"),
+    Index(None, "index_name", "project"),
+    **_MYSQL,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", id_type(), primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("author", unicode_type(255), nullable=True),
+    Column("address", unicode_type(255), nullable=True),
+    Column("action", name_type(60), nullable=False),
+    Column("index_name", name_type(_INDEX_NAME), nullable=False),
+    Column("project", name_type(_PROJECT_NAME), nullable=False),
+    Column("subject", unicode_type(255), nullable=True),
+    Column("detail", text_type(), nullable=False),
+    Index(None, "serial"),
+    sqlite_autoincrement=True,
+    **_MYSQL,
+)
+
+filename_taken = next(c for c in files.constraints if isinstance(c, UniqueConstraint))
+"""The constraint that decides every race for a filename."""

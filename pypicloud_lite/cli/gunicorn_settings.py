@@ -1,0 +1,59 @@
+"""How gunicorn runs this server: the one place, whichever command starts it.
+
+``ppc-serve`` reads it by itself; ``gunicorn --paste config.ini -c config/gunicorn.conf.py`` and the
+``[server:main]`` section of an INI file (``config = python:pypicloud_lite.cli.gunicorn_settings``) name it.
+Every lower-case name below is a setting of gunicorn's; options after ``ppc-serve … --`` override them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from typing import Any
+
+bind = ["127.0.0.1:8080"]
+proc_name = "pypicloud_lite"
+
+# Threads share one page cache and one credential cache, processes share the cores.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(2, os.cpu_count() or 2), 4))
+threads = 8
+# The heartbeat file must not wait for a slow disk.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, and gunicorn makes a private file in it
+
+# A request in flight may finish its upload before a stopping worker is ended, in seconds.
+graceful_timeout = 60
+# Longer than the 60 s for which nginx keeps its own side open, so that it is never this side that hangs up first.
+keepalive = 75
+
+# Tokens and Basic credentials can be long; a search's query string too.
+limit_request_field_size = 32768
+limit_request_line = 8190
+
+# gunicorn itself believes no forwarded header, from nobody, on no kind of socket: the application does, where
+# pypi.trusted_proxies says so.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
+# One way in, the network: nobody on this machine steers the server over a socket in a home folder.
+control_socket_disable = True
+
+# Requests on stdout, events on stderr. Neither credentials nor the referring page are in a line; of what pip tells
+# about itself and its machine, the beginning is enough.
+accesslog = "-"
+errorlog = "-"
+access_log_format = '%(t)s %(h)s "%(r)s" %(s)s %(B)s %(M)sms "%(a).80s"'
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Keep a library's notice to its developers out of every worker's log: Pyramid 2.1 imports pkg_resources."""
+    del server, worker
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Leave Ctrl-C to the master: a terminal sends it to every process, and a worker would drop its requests."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""What lies in an index and what of it is visible; ``ingest`` is the only writer."""

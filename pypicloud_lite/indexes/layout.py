@@ -1,0 +1,66 @@
+"""Where an index keeps its blobs.
+
+``{owner}/{index}/{project}/{sha256[:8]}-{random 64 bits}/{filename}``: a person finds a file in a bucket, a key
+never changes its content, and no two attempts share one, so cleaning up after an attempt cannot touch another.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from pypicloud_lite.kernel.errors import InvalidName
+from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
+
+_ATTEMPT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{16}")
+_SIDECARS = (".manifest.json", ".metadata", ".asc")
+PROJECT_DOCUMENT = "project.json"
+_FILE_DEPTH = 5
+_DOCUMENT_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a key of our own layout says; ``sidecar`` is the suffix of a sidecar, or None for the file itself."""
+
+    index: IndexName
+    project: ProjectName
+    home: StorageKey
+    sidecar: str | None
+
+
+def new_home(index: IndexName, project: ProjectName, filename: str, sha256: str) -> StorageKey:
+    """Draw a key for one attempt to store a file."""
+    return StorageKey(f"{index}/{project}/{sha256[:8]}-{secrets.token_hex(8)}/{filename}")
+
+
+def project_document(index: IndexName, project: ProjectName) -> StorageKey:
+    """Where ``project.json`` lies."""
+    return StorageKey(f"{index}/{project}/{PROJECT_DOCUMENT}")
+
+
+def read_place(key: StorageKey) -> Place | None:
+    """Understand a key of our own layout; None for anything else."""
+    segments = key.value.split("/")
+    if len(segments) != _FILE_DEPTH or not _ATTEMPT.fullmatch(segments[3]):
+        return None
+    try:
+        index, project = IndexName(segments[0], segments[1]), ProjectName(segments[2])
+    except InvalidName:
+        return None
+    for suffix in _SIDECARS:
+        if segments[4].endswith(suffix) and segments[4] != suffix:
+            return Place(index, project, StorageKey(key.value.removesuffix(suffix)), suffix)
+    return Place(index, project, key, None)
+
+
+def read_project_document(key: StorageKey) -> tuple[IndexName, ProjectName] | None:
+    """Understand the key of a ``project.json``; None for anything else."""
+    segments = key.value.split("/")
+    if len(segments) != _DOCUMENT_DEPTH or segments[3] != PROJECT_DOCUMENT:
+        return None
+    try:
+        return IndexName(segments[0], segments[1]), ProjectName(segments[2])
+    except InvalidName:
+        return None

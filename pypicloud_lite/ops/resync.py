@@ -1,0 +1,345 @@
+"""Rebuilding the catalog from storage, in place, while serving: design promise 2.
+
+The index is never smaller than the truth for a moment, and what changes after this begins is left alone: each
+project is read, then compared and entered in one transaction that gives up when the project has changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pypicloud_lite.catalog.model import (
+    Author,
+    FileRecord,
+    ManifestState,
+    ProjectRecord,
+    ProjectStatus,
+    Reservation,
+)
+from pypicloud_lite.catalog.port import Catalog, FilenameTaken
+from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.indexes.manifest import (
+    Manifest,
+    ProjectDocument,
+    UnreadableManifest,
+    decode_manifest,
+    decode_project,
+)
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.kernel.errors import StorageUnavailable
+from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
+from pypicloud_lite.ops.adoption import Adoption
+from pypicloud_lite.ops.inventory import Foreign, Inventory, OwnProject, take_inventory
+from pypicloud_lite.storage.port import BlobNotFound, Storage
+
+RESYNC = Author("ppc-resync")
+_READERS = 16
+_ATTEMPTS = 5
+
+
+@dataclass(slots=True)
+class Report:
+    """What a resync found and did; ``remarks`` are lines for a person."""
+
+    files: int = 0
+    restored: int = 0
+    imported: int = 0
+    removed: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "files": self.files,
+            "restored": self.restored,
+            "imported": self.imported,
+            "removed": self.removed,
+            "remarks": list(self.remarks),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One project as the catalog has it."""
+
+    project: ProjectRecord | None
+    rows: Sequence[FileRecord]
+    reserved: Sequence[Reservation]
+
+    def lacks(self, told: ProjectRecord, reserved: Sequence[Reservation]) -> bool:
+        """Whether storage knows more of the project itself than the catalog does."""
+        if self.project is None:
+            return True
+        if told.serial > self.project.serial:
+            return True
+        here = {reservation.filename for reservation in self.reserved} | {row.filename.value for row in self.rows}
+        return any(reservation.filename not in here for reservation in reserved)
+
+
+class Resync:
+    """One run: build, call :meth:`run` once."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        catalog: Catalog,
+        ingest: Ingest,
+        index: IndexName,
+        clock: Clock,
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._storage = storage
+        self._catalog = catalog
+        self._index = index
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._adoption = Adoption(storage, ingest, index, RESYNC)
+        self._report = Report()
+
+    def run(self) -> Report:
+        """List, restore what manifests say, take over foreign files, drop rows whose bytes are gone.
+
+        An outage of storage or database is raised as it comes: what was done until then stays and is right.
+        """
+        began = self._clock()
+        inventory = take_inventory(self._storage.list(), lambda _count: self._heartbeat())
+        self._report.files = len(inventory.sizes)
+        named: set[str] = set()
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="resync") as pool:
+            for (index, project), own in inventory.own.items():
+                self._restore(pool, inventory, index, project, own, named)
+                self._heartbeat()
+        self._import(inventory, named)
+        self._remove_vanished(inventory, began)
+        self._report.remarks += [f"{key}: not a distribution file, left alone" for key in inventory.strays]
+        return self._report
+
+    def _restore(
+        self,
+        pool: ThreadPoolExecutor,
+        inventory: Inventory,
+        index: IndexName,
+        project: ProjectName,
+        own: OwnProject,
+        named: set[str],
+    ) -> None:
+        for _ in range(_ATTEMPTS):
+            with self._catalog.read() as catalog:
+                seen = catalog.project(index, project)
+                rows = catalog.files(index, project) if seen else []
+                reserved = catalog.reservations(index, project) if seen else []
+            remarks: list[str] = []
+            manifests = self._manifests(pool, inventory, own, index, project, remarks)
+            document = self._document(own, remarks)
+            named.update(str(manifest.record.key) for manifest in manifests)
+            if seen is not None:
+                manifests = _surviving(manifests, seen.serial, reserved, remarks)
+            if document is not None:
+                manifests = _surviving(manifests, document.serial, document.reservations, remarks)
+            if self._enter(_Known(seen, rows, reserved), manifests, document):
+                self._report.remarks += remarks
+                return
+            # The project changed meanwhile: look at it again as it is now.
+            fresh = take_inventory(self._storage.list(f"{index}/{project}/"))
+            own = fresh.project(index, project)
+            inventory.sizes.update(fresh.sizes)
+        self._report.remarks.append(f"{index}/{project}: changes all the time, left as it is")
+
+    def _enter(self, known: _Known, manifests: Sequence[Manifest], document: ProjectDocument | None) -> bool:
+        """Compare outside of a transaction first: a healthy project costs no write."""
+        missing = _differing(known.rows, manifests)
+        told = _told(known.project, manifests, document)
+        reserved = _reservations(document, manifests)
+        if told is None or not (missing or known.lacks(told, reserved)):
+            return True
+        with self._catalog.write(RESYNC) as catalog:
+            if not catalog.unchanged_since(told.index, told.name, known.project):
+                return False
+            catalog.restore_project(told, [(manifest.record, manifest.core) for manifest in missing], reserved)
+        before = {row.filename.value for row in known.rows}
+        self._report.restored += sum(manifest.record.filename.value not in before for manifest in missing)
+        return True
+
+    def _manifests(
+        self,
+        pool: ThreadPoolExecutor,
+        inventory: Inventory,
+        own: OwnProject,
+        index: IndexName,
+        project: ProjectName,
+        remarks: list[str],
+    ) -> list[Manifest]:
+        """Every manifest whose bytes are there; of two for one filename the higher serial wins."""
+        best: dict[str, Manifest] = {}
+        for home, outcome in zip(own.manifests, pool.map(self._read_manifest, own.manifests), strict=True):
+            if outcome is None:
+                continue
+            if isinstance(outcome, str):
+                remarks.append(outcome)
+                continue
+            record = outcome.record
+            if (record.index, record.project) != (index, project):
+                remarks.append(f"{home}: its manifest speaks of {record.index}/{record.project}, skipped")
+            elif inventory.sizes.get(record.key.value) != record.size:
+                remarks.append(f"{home}: its manifest is there but the file is missing or of another size")
+            else:
+                rival = best.get(record.filename.value)
+                if rival is None or rival.record.serial < record.serial:
+                    best[record.filename.value] = outcome
+        return list(best.values())
+
+    def _read_manifest(self, home: StorageKey) -> Manifest | str | None:
+        try:
+            return decode_manifest(home, self._storage.read(home.sibling(".manifest.json")))
+        except BlobNotFound:
+            return None
+        except (UnreadableManifest, StorageUnavailable) as error:
+            return error.message
+
+    def _document(self, own: OwnProject, remarks: list[str]) -> ProjectDocument | None:
+        if own.document is None:
+            return None
+        try:
+            return decode_project(own.document, self._storage.read(own.document))
+        except BlobNotFound:
+            return None
+        except (UnreadableManifest, StorageUnavailable) as error:
+            remarks.append(error.message)
+            return None
+
+    def _import(self, inventory: Inventory, named: set[str]) -> None:
+        """Oldest first, so that serials follow the order in which the files came."""
+        for foreign in sorted(inventory.foreign, key=lambda one: (one.info.modified, one.info.key)):
+            if foreign.info.key.value not in named and not self._known(foreign):
+                self._take_over(foreign)
+                self._heartbeat()
+
+    def _known(self, foreign: Foreign) -> bool:
+        with self._catalog.read() as catalog:
+            row = catalog.file(self._index, foreign.filename.value)
+            deleted = catalog.reservation(self._index, foreign.filename.value) if row is None else None
+        if deleted is not None:
+            # Its removal could not reach the bytes any more; listing it again would undo what was acknowledged.
+            self._report.remarks.append(
+                f"{foreign.info.key}: {foreign.filename} was deleted here, skipped; upload it if it is to come back"
+            )
+        if row is None:
+            return deleted is not None
+        if row.key != foreign.info.key:
+            self._report.remarks.append(f"{foreign.info.key}: {row.filename} is there already as {row.key}, skipped")
+        return True
+
+    def _take_over(self, foreign: Foreign) -> None:
+        try:
+            remark = self._adoption.adopt(foreign)
+        except BlobNotFound:
+            return
+        except FilenameTaken:
+            remark = f"{foreign.info.key}: another file of that name came first, skipped"
+        else:
+            self._report.imported += 1
+        if remark is not None:
+            self._report.remarks.append(remark)
+
+    def _remove_vanished(self, inventory: Inventory, began: datetime) -> None:
+        """Rows whose bytes are not there: asked for once more, one by one, before a row goes."""
+        with self._catalog.read() as catalog:
+            suspects = [
+                row
+                for row in catalog.all_files(self._index)
+                if row.key.value not in inventory.sizes
+                and row.uploaded_at < began
+                and row.manifest is ManifestState.DONE
+            ]
+        for row in suspects:
+            try:
+                self._storage.stat(row.key)
+            except BlobNotFound:
+                with self._catalog.write(RESYNC) as catalog:
+                    gone = catalog.remove_file(row, reserve=False)
+                if gone:
+                    self._report.removed += 1
+                    self._report.remarks.append(f"{row.key}: the file is gone, {row.filename} is not listed any more")
+
+
+def _surviving(
+    manifests: Sequence[Manifest], serial: int, deleted: Sequence[Reservation], remarks: list[str]
+) -> list[Manifest]:
+    """Leave out manifests of files that were deleted by ``serial``: leftovers of a process that died at it."""
+    names = {reservation.filename for reservation in deleted}
+    survivors = []
+    for manifest in manifests:
+        if manifest.record.filename.value in names and manifest.record.serial <= serial:
+            remarks.append(f"{manifest.record.home}: left by the deletion of {manifest.record.filename}, skipped")
+        else:
+            survivors.append(manifest)
+    return survivors
+
+
+def _differing(rows: Sequence[FileRecord], manifests: Iterable[Manifest]) -> list[Manifest]:
+    """The manifests that the catalog does not say already; a row that is newer than its manifest wins."""
+    known = {row.filename.value: row for row in rows}
+    missing = []
+    for manifest in manifests:
+        row = known.get(manifest.record.filename.value)
+        if row is None or (row.serial <= manifest.record.serial and not _same(row, manifest.record)):
+            missing.append(manifest)
+    return missing
+
+
+def _same(row: FileRecord, told: FileRecord) -> bool:
+    ours: Mapping[str, Any] = {name: getattr(row, name) for name in _COMPARED}
+    return all(getattr(told, name) == value for name, value in ours.items())
+
+
+_COMPARED = (
+    "filename",
+    "size",
+    "digests",
+    "key",
+    "home",
+    "uploaded_at",
+    "uploader",
+    "requires_python",
+    "summary",
+    "metadata_sha256",
+    "signed",
+    "yanked",
+    "yanked_reason",
+    "origin",
+    "serial",
+)
+
+
+def _told(
+    seen: ProjectRecord | None, manifests: Sequence[Manifest], document: ProjectDocument | None
+) -> ProjectRecord | None:
+    """The project as storage tells it; None when storage says nothing."""
+    if not manifests and document is None:
+        return None
+    newest = max(manifests, key=lambda manifest: manifest.record.serial, default=None)
+    serial = max(newest.record.serial if newest else 0, document.serial if document else 0)
+    first = newest.record if newest else document
+    if first is None:
+        return None
+    return ProjectRecord(
+        index=first.index,
+        name=first.project,
+        display_name=newest.display_name if newest else document.display_name if document else "",
+        serial=serial,
+        revision=seen.revision if seen else 0,
+        status=document.status if document else ProjectStatus.ACTIVE,
+        status_reason=document.status_reason if document else None,
+    )
+
+
+def _reservations(document: ProjectDocument | None, manifests: Sequence[Manifest]) -> list[Reservation]:
+    """A filename that has a file is not reserved, whatever an older document says."""
+    if document is None:
+        return []
+    present = {manifest.record.filename.value for manifest in manifests}
+    return [reservation for reservation in document.reservations if reservation.filename not in present]

@@ -1,0 +1,1 @@
+"""Upload and deletion: rules, services and their HTTP skin."""

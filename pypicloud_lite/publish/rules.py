@@ -1,0 +1,111 @@
+"""What an upload must satisfy: pure functions that return, or raise with the rule that was broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from pypicloud_lite.artifacts.model import CoreMetadata
+from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
+from pypicloud_lite.kernel.digests import Digests
+from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, PermissionDenied
+from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import ProjectName, shown
+from pypicloud_lite.kernel.versions import parse_version
+
+_FILETYPES = {
+    "sdist": "sdist",
+    "bdist_wheel": "bdist_wheel",
+    "bdist_egg": "bdist_egg",
+    "bdist_dumb": "bdist_dumb",
+}
+_DIGEST_FIELDS: Mapping[str, Callable[[Digests], str]] = {
+    "sha256_digest": lambda digests: digests.sha256,
+    "blake2_256_digest": lambda digests: digests.blake2b_256,
+    "md5_digest": lambda digests: digests.md5,
+}
+
+
+class Fields(Protocol):
+    """The text fields of the form; ``one`` is None where a field is absent, empty or ``UNKNOWN``."""
+
+    def one(self, name: str) -> str | None:
+        """The first value of a field."""
+
+
+def check_protocol(fields: Fields) -> None:
+    """Only protocol version 1 exists; absent means 1."""
+    version = fields.one("protocol_version")
+    if version not in {None, "1"}:
+        raise InvalidRequest(f"protocol_version {shown(str(version))} is unknown: send 1")
+
+
+def claimed_filename(fields: Fields, value: str) -> Filename:
+    """The filename, read with the project name that the form claims, and agreeing with the form.
+
+    A form without ``name`` or ``version`` (a browser, curl) is taken by its filename alone.
+    """
+    claimed_name = fields.one("name")
+    project = ProjectName.parse(claimed_name) if claimed_name is not None else None
+    filename = Filename.parse(value, project)
+    if project is not None and filename.project != project:
+        raise InvalidName(
+            f"File {shown(value)} belongs to project {filename.project}, and the form says {project}: "
+            "the two must agree"
+        )
+    claimed_version = fields.one("version")
+    if claimed_version is not None and parse_version(claimed_version) != parse_version(filename.version):
+        raise InvalidName(
+            f"File {shown(value)} is of version {filename.version}, and the form says "
+            f"{shown(claimed_version)}: the two must agree"
+        )
+    _check_filetype(fields, filename)
+    return filename
+
+
+def check_digests(fields: Fields, digests: Digests) -> None:
+    """Every digest that was sent must be that of the bytes that arrived (any one of the three will do)."""
+    for field, actual in _DIGEST_FIELDS.items():
+        sent = fields.one(field)
+        if sent is not None and sent.strip().lower() != actual(digests):
+            raise InvalidRequest(
+                f"{field} does not match the file that arrived: it was damaged on its way, upload it again"
+            )
+
+
+def check_artifact(filename: Filename, metadata: CoreMetadata) -> None:
+    """The artifact itself must be what its filename says."""
+    if metadata.name != filename.project:
+        raise InvalidName(
+            f"{filename}: the metadata inside says project {metadata.name}, the filename {filename.project}: "
+            "build it again"
+        )
+    if parse_version(metadata.version) != parse_version(filename.version):
+        raise InvalidName(
+            f"{filename}: the metadata inside says version {metadata.version}, the filename "
+            f"{filename.version}: build it again"
+        )
+
+
+def check_status(project: ProjectRecord | None) -> None:
+    """An archived or quarantined project takes no uploads (PEP 792)."""
+    if project is None or project.status in {ProjectStatus.ACTIVE, ProjectStatus.DEPRECATED}:
+        return
+    reason = f" ({project.status_reason})" if project.status_reason else ""
+    raise PermissionDenied(
+        f"Project {project.name} is {project.status}{reason} and takes no uploads: "
+        "ask an administrator of this index to make it active"
+    )
+
+
+def _check_filetype(fields: Fields, filename: Filename) -> None:
+    filetype = fields.one("filetype")
+    if filetype is None:
+        return
+    expected = _FILETYPES.get(filetype)
+    if expected is None:
+        raise InvalidRequest(f"filetype {shown(filetype)} is unknown: send sdist or bdist_wheel")
+    if expected != filename.packagetype:
+        raise InvalidRequest(
+            f"filetype {filetype} does not fit {filename}, which is a {filename.packagetype}: send the right one"
+        )

@@ -1,0 +1,141 @@
+"""The HTTP skin of upload and deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.catalog.model import Author, FileRecord
+from pypicloud_lite.kernel.errors import Gone, InvalidRequest, PpcError, TooLarge
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.publish.form import FormLimits, UploadForm, read_form
+from pypicloud_lite.publish.removal import Removals
+from pypicloud_lite.publish.upload import Uploads
+from pypicloud_lite.serve.pages import file_path
+from pypicloud_lite.storage.port import Spool, Storage
+from pypicloud_lite.web.hygiene import drain
+from pypicloud_lite.web.responses import PlainResponse, respond, respond_json
+from pypicloud_lite.web.routing import View, add_resource
+
+_NO_EFFECT = frozenset({"submit", "submit_pkg_info", "verify", "register"})
+
+
+class UploadViews:
+    """``POST`` of the legacy form."""
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        storage: Storage,
+        gate: Gate,
+        identity: RequestIdentity,
+        index: IndexName,
+        max_bytes: int,
+        base_url: str | None,
+    ) -> None:
+        self._uploads = uploads
+        self._storage = storage
+        self._gate = gate
+        self._identity = identity
+        self._index = index
+        self._max_bytes = max_bytes
+        self._limits = FormLimits(max_bytes=max_bytes)
+        self._base_url = base_url
+
+    def mount(self, config: Configurator, home: View, projects: View) -> None:
+        """All four addresses, with and without slash: a redirected POST would lose its body."""
+        add_resource(config, "root", "/", GET=home, POST=self.upload)
+        add_resource(config, "lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=projects, POST=self.upload)
+        add_resource(config, "legacy", "/legacy/", "/legacy", POST=self.upload)
+
+    def upload(self, request: Request) -> PlainResponse:
+        """One file in, or an old action that has no effect any more."""
+        environ = request.environ
+        try:
+            return self._read(request)
+        except PpcError:
+            # Whoever is still sending reads no answer: take the rest, within the limit of an upload.
+            drain(environ, self._max_bytes)
+            raise
+
+    def _read(self, request: Request) -> PlainResponse:
+        environ = request.environ
+        identity = self._identity(request)
+        length = request.content_length
+        if length is not None and length > self._max_bytes:
+            raise TooLarge(
+                f"File too large: {length} bytes were announced and the limit is {self._max_bytes} "
+                "(pypi.max_upload_size)"
+            )
+
+        def spool(expected_size: int | None) -> Spool:
+            self._gate.require_login_to_write(identity)
+            return self._storage.spool(expected_size)
+
+        content_type = environ.get("CONTENT_TYPE", "")
+        if content_type.partition(";")[0].strip().lower() in {"text/xml", "application/xml"}:
+            raise InvalidRequest("XML-RPC is not available here: read the Simple API below /simple/ instead")
+        with read_form(environ["wsgi.input"], content_type, length, spool_factory=spool, limits=self._limits) as form:
+            return self._act(request, form)
+
+    def _act(self, request: Request, form: UploadForm) -> PlainResponse:
+        action = form.one(":action") or request.GET.get(":action") or "file_upload"
+        if action in _NO_EFFECT:
+            text = b"OK: nothing needs to be registered here, upload the files\n"
+            return respond("200 OK", [("Content-Type", "text/plain; charset=utf-8")], text)
+        if action == "doc_upload":
+            raise Gone("Uploading documentation is not possible here: publish it on a web server")
+        if action != "file_upload":
+            raise InvalidRequest(f":action {shown(action)} is unknown: send file_upload")
+        identity = self._identity(request)
+        author = Author(identity.username, request.remote_addr)
+        stored = self._uploads.upload(form, self._index, identity, author)
+        return respond_json("200 OK", self._package(request, stored.record))
+
+    def _package(self, request: Request, record: FileRecord) -> dict[str, Any]:
+        """pypicloud's package object."""
+        base = self._base_url or request.application_url
+        sha256 = record.digests.sha256
+        metadata = {
+            "requires_python": record.requires_python,
+            "summary": record.summary,
+            "hash_sha256": sha256,
+            "hash_md5": record.digests.md5,
+            "uploader": record.uploader,
+        }
+        return {
+            "name": str(record.project),
+            "filename": str(record.filename),
+            "last_modified": int(record.uploaded_at.timestamp()),
+            "version": record.version,
+            "url": f"{base}/{file_path(record)}#sha256={sha256}",
+            "summary": record.summary,
+            "metadata": {name: value for name, value in metadata.items() if value is not None},
+        }
+
+
+class ManageFileViews:
+    """pypicloud's address of a file: read it, delete it."""
+
+    def __init__(self, removals: Removals, identity: RequestIdentity, index: IndexName) -> None:
+        self._removals = removals
+        self._identity = identity
+        self._index = index
+
+    def mount(self, config: Configurator, read: View) -> None:
+        """One address, two methods."""
+        pattern = "/api/package/{project:[^/]+}/{filename:[^/]+}"
+        add_resource(config, "api.file", pattern, GET=read, DELETE=self.delete)
+
+    def delete(self, request: Request) -> PlainResponse:
+        """Delete the file."""
+        match = request.matchdict
+        identity = self._identity(request)
+        author = Author(identity.username, request.remote_addr)
+        project = ProjectName.parse(match["project"])
+        self._removals.remove(self._index, project, match["filename"], identity, author)
+        return respond("200 OK", [], b"")

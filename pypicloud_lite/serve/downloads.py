@@ -1,0 +1,92 @@
+"""Which bytes a file URL stands for, and for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity
+from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError
+from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
+from pypicloud_lite.serve.simple import StillRebuilding
+
+
+class Part(Enum):
+    """What beside the file itself may be asked for."""
+
+    FILE = ""
+    METADATA = ".metadata"
+    SIGNATURE = ".asc"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What was found: ``etag`` is strong and comes from the digest where one is known."""
+
+    record: FileRecord
+    part: Part
+    key: StorageKey
+    etag: str
+    size: int | None
+
+
+class Downloads:
+    """Finds the one row of (index, project, filename), then authorises that row."""
+
+    def __init__(self, catalog: Catalog, gate: Gate) -> None:
+        self._catalog = catalog
+        self._gate = gate
+
+    def find(self, identity: Identity, index: IndexName, spelling: str, filename: str, digest: str | None) -> Download:
+        """The file, or the sidecar that the filename's ending asks for.
+
+        A file of another project, of another digest than the URL says, or of a quarantined project is as
+        unknown as one that never was.
+        """
+        try:
+            project = ProjectName.parse(spelling)
+        except InvalidName:
+            raise self._missing(filename) from None
+        try:
+            self._gate.require_read(identity, project)
+        except NotFound:
+            # In the words for a file that is not there: others would tell a hidden project from an unknown one.
+            raise self._missing(filename) from None
+        name, part = _split(filename)
+        with self._catalog.read(snapshot=False) as catalog:
+            record = catalog.file(index, name) if name.isascii() else None
+            if record is None and catalog.state().rebuilding_since is not None:
+                raise StillRebuilding("The index is being rebuilt and this file may still come: try again")
+            if record is not None and record.project == project:
+                holder = catalog.project(index, project)
+                if holder is not None and holder.status is ProjectStatus.QUARANTINED:
+                    record = None
+        if record is None or record.project != project:
+            raise self._missing(filename)
+        if digest is not None and not record.digests.sha256.startswith(digest):
+            raise self._missing(filename)
+        return self._part(record, part)
+
+    def _part(self, record: FileRecord, part: Part) -> Download:
+        sha256 = record.digests.sha256
+        if part is Part.FILE:
+            return Download(record, part, record.key, f'"{sha256}"', record.size)
+        if part is Part.METADATA and record.metadata_sha256 is not None:
+            return Download(record, part, record.metadata_key, f'"{record.metadata_sha256}"', None)
+        if part is Part.SIGNATURE and record.signed:
+            return Download(record, part, record.signature_key, f'"{sha256}.asc"', None)
+        raise self._missing(f"{record.filename}{part.value}")
+
+    @staticmethod
+    def _missing(filename: str) -> PpcError:
+        return NotFound(f"There is no file {filename!a} here")
+
+
+def _split(filename: str) -> tuple[str, Part]:
+    for part in (Part.METADATA, Part.SIGNATURE):
+        if filename.endswith(part.value):
+            return filename.removesuffix(part.value), part
+    return filename, Part.FILE

@@ -1,0 +1,262 @@
+"""The HTTP skin of the Simple API and of files."""
+
+from __future__ import annotations
+
+from html import escape
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+
+from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.kernel.errors import InvalidName, NotFound
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.serve.downloads import Download, Downloads, Part
+from pypicloud_lite.serve.negotiation import Representation, accepts_gzip, negotiate
+from pypicloud_lite.serve.settings import ServeSettings
+from pypicloud_lite.serve.simple import Listing, SimpleApi
+from pypicloud_lite.storage.port import Span, Storage
+from pypicloud_lite.web.conditional import matches, parse_range
+from pypicloud_lite.web.responses import PlainResponse, not_modified, redirect, respond, stream
+from pypicloud_lite.web.routing import add_resource
+
+RESERVED_WORDS = frozenset(
+    {
+        *("account", "acct", "admin", "api", "health", "legacy", "login", "logout", "manage", "metrics", "packages"),
+        *("project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats"),
+        # what browsers and crawlers ask for by themselves
+        *("apple-touch-icon.png", "favicon.ico", "index.html", "robots.txt"),
+    }
+)
+"""First path segments that are never a project's page at the root; the project is below ``/simple/`` all the same."""
+
+_YEAR = 31_536_000
+_PROJECT = "{project:[^/]+}"
+_FILE = "{filename:[^/]+}"
+
+
+class HomeView:
+    """The root: what this server is and how its clients are told."""
+
+    def __init__(self, base_url: str | None) -> None:
+        self._base_url = base_url
+
+    def home(self, request: Request) -> PlainResponse:
+        """A page that names no project, so anyone may read it."""
+        url = escape(self._base_url or request.application_url)
+        page = _HOME.format(url=url)
+        headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache")]
+        return respond("200 OK", headers, page.encode())
+
+
+_HOME = """\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Python package index</title></head>
+<body>
+<h1>Python package index</h1>
+<p>This server keeps Python packages for pip, uv, poetry and twine.</p>
+<h2>Install</h2>
+<pre>pip install --index-url {url}/simple/ NAME
+uv pip install --default-index {url}/simple/ NAME</pre>
+<h2>Upload</h2>
+<pre>twine upload --repository-url {url}/ dist/*
+uv publish --publish-url {url}/ dist/*</pre>
+<p><a href="simple/">All projects</a></p>
+</body>
+</html>
+"""
+
+
+class SimpleViews:
+    """Pages for installers."""
+
+    def __init__(self, simple: SimpleApi, identity: RequestIdentity, index: IndexName) -> None:
+        self._simple = simple
+        self._identity = identity
+        self._index = index
+
+    def mount_projects(self, config: Configurator) -> None:
+        """Project pages below the two prefixes."""
+        add_resource(config, "project", f"/simple/{_PROJECT}/", f"/pypi/{_PROJECT}/", GET=self.project)
+        add_resource(config, "project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=self.add_slash)
+
+    def mount_root_projects(self, config: Configurator) -> None:
+        """Project pages at the root; mounted last, so that every other address wins."""
+        add_resource(config, "root.project", f"/{_PROJECT}/", GET=self.root_project)
+        add_resource(config, "root.project.bare", f"/{_PROJECT}", GET=self.root_project)
+
+    def projects(self, request: Request) -> PlainResponse:
+        """The list of projects."""
+        if not request.path_info.endswith("/"):
+            return self.add_slash(request)
+        form = _representation(request)
+        listing = self._simple.projects(self._identity(request), self._index, form)
+        return self._page(request, listing, form)
+
+    def project(self, request: Request) -> PlainResponse:
+        """The page of one project; any other spelling of its name redirects to it."""
+        spelling = request.matchdict["project"]
+        try:
+            name = ProjectName.parse(spelling)
+        except InvalidName:
+            raise NotFound(f"There is no project {shown(spelling)} here") from None
+        if spelling != name.value:
+            return redirect(f"../{name}/{_query(request)}", permanent=True)
+        depth = request.environ["PATH_INFO"].count("/") - 1
+        form = _representation(request)
+        listing = self._simple.project(self._identity(request), self._index, name, form, "../" * depth)
+        return self._page(request, listing, form)
+
+    def root_project(self, request: Request) -> PlainResponse:
+        """The page of a project at the root, where reserved words win over project names."""
+        if request.matchdict["project"].lower() in RESERVED_WORDS:
+            raise NotFound("There is nothing at this address")
+        return self.project(request) if request.path_info.endswith("/") else self.add_slash(request)
+
+    def add_slash(self, request: Request) -> PlainResponse:
+        """Send to the same address with a slash, the project's name normalised."""
+        last = request.path_info.rpartition("/")[2]
+        try:
+            last = str(ProjectName.parse(last))
+        except InvalidName:
+            raise NotFound(f"There is no project {shown(last)} here") from None
+        return redirect(f"{last}/{_query(request)}", permanent=True)
+
+    def _page(self, request: Request, listing: Listing, form: Representation) -> PlainResponse:
+        environ = request.environ
+        rendered = listing.page.encoded(gzip_accepted=accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING")))
+        private = self._identity(request).is_authenticated
+        headers = [
+            ("ETag", rendered.etag),
+            # no Last-Modified: uv would take a page with one for fresh without asking
+            ("Cache-Control", "private, no-cache" if private else "no-cache"),
+            ("Vary", "Accept, Accept-Encoding, Authorization"),
+            ("X-PyPI-Last-Serial", str(listing.serial)),
+        ]
+        if matches(environ.get("HTTP_IF_NONE_MATCH"), rendered.etag):
+            return not_modified(headers)
+        headers.append(("Content-Type", _CONTENT_TYPES[form]))
+        if rendered.encoding:
+            headers.append(("Content-Encoding", rendered.encoding))
+        return respond("200 OK", headers, rendered.body)
+
+
+_CONTENT_TYPES = {
+    Representation.JSON: "application/vnd.pypi.simple.v1+json",
+    Representation.V1_HTML: "application/vnd.pypi.simple.v1+html",
+    Representation.HTML: "text/html; charset=utf-8",
+}
+
+
+class FileViews:
+    """Files and what lies beside them."""
+
+    def __init__(
+        self,
+        downloads: Downloads,
+        storage: Storage,
+        identity: RequestIdentity,
+        index: IndexName,
+        settings: ServeSettings,
+    ) -> None:
+        self._downloads = downloads
+        self._storage = storage
+        self._identity = identity
+        self._index = index
+        self._settings = settings
+
+    def mount(self, config: Configurator) -> None:
+        """The immutable address, and the one by name."""
+        base = f"/packages/{{owner:[^/]+}}/{{index:[^/]+}}/{_PROJECT}"
+        add_resource(config, "file", f"{base}/{{digest:[0-9a-f]{{16}}}}/{_FILE}", GET=self.by_digest)
+        add_resource(config, "file.named", f"{base}/{_FILE}", GET=self.by_name)
+
+    def by_digest(self, request: Request) -> PlainResponse:
+        """Bytes that never change under this URL."""
+        match = request.matchdict
+        found = self._find(request, _index(match["owner"], match["index"]), match["digest"])
+        return self._send(request, found, f"max-age={_YEAR}, immutable")
+
+    def by_name(self, request: Request) -> PlainResponse:
+        """The current bytes of that name."""
+        match = request.matchdict
+        return self._by_name(request, _index(match["owner"], match["index"]))
+
+    def in_default_index(self, request: Request) -> PlainResponse:
+        """pypicloud's address of a file."""
+        return self._by_name(request, self._index)
+
+    def _by_name(self, request: Request, index: IndexName) -> PlainResponse:
+        age = self._settings.package_max_age
+        return self._send(request, self._find(request, index, None), f"max-age={age}" if age else "no-cache")
+
+    def _find(self, request: Request, index: IndexName, digest: str | None) -> Download:
+        match = request.matchdict
+        identity = self._identity(request)
+        return self._downloads.find(identity, index, match["project"], match["filename"], digest)
+
+    def _send(self, request: Request, found: Download, caching: str) -> PlainResponse:
+        environ = request.environ
+        scope = "private" if self._identity(request).is_authenticated else "public"
+        headers = [
+            ("ETag", found.etag),
+            ("Cache-Control", f"{scope}, {caching}"),
+            ("Accept-Ranges", "bytes"),
+        ]
+        if matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
+            return not_modified(headers)
+        if found.size is None:
+            return self._send_small(found, headers)
+        headers.append(("Content-Type", "application/octet-stream"))
+        if request.method == "HEAD":
+            # A signed URL holds for GET alone, so even then HEAD is answered here, from the catalog.
+            return stream("200 OK", [*headers, ("Content-Length", str(found.size))], [])
+        elsewhere = self._elsewhere(found, headers)
+        return elsewhere or self._send_bytes(request, found, found.size, headers)
+
+    def _elsewhere(self, found: Download, headers: list[tuple[str, str]]) -> PlainResponse | None:
+        """Let nginx or the object store send the bytes, where that is set up."""
+        if self._settings.stream_files:
+            return None
+        accelerated = self._storage.accelerated(found.key)
+        if accelerated is not None:
+            return stream("200 OK", [*headers, ("X-Accel-Redirect", accelerated)], [])
+        url = self._storage.signed_url(found.key, str(found.record.filename))
+        return None if url is None else redirect(url, permanent=False, cache_control="no-store")
+
+    def _send_bytes(
+        self, request: Request, found: Download, size: int, headers: list[tuple[str, str]]
+    ) -> PlainResponse:
+        environ = request.environ
+        wanted = parse_range(environ.get("HTTP_RANGE"), size, environ.get("HTTP_IF_RANGE"), found.etag)
+        if wanted is None:
+            return stream("200 OK", [*headers, ("Content-Length", str(size))], self._storage.open(found.key))
+        start, stop = wanted
+        headers += [
+            ("Content-Range", f"bytes {start}-{stop - 1}/{size}"),
+            ("Content-Length", str(stop - start)),
+        ]
+        return stream("206 Partial Content", headers, self._storage.open(found.key, Span(start, stop)))
+
+    def _send_small(self, found: Download, headers: list[tuple[str, str]]) -> PlainResponse:
+        kind = "text/plain; charset=utf-8" if found.part is Part.METADATA else "application/pgp-signature"
+        return respond("200 OK", [*headers, ("Content-Type", kind)], self._storage.read(found.key))
+
+
+def _representation(request: Request) -> Representation:
+    query = request.environ.get("QUERY_STRING")
+    chosen = request.GET.get("format") if query else None
+    return negotiate(request.environ.get("HTTP_ACCEPT"), chosen)
+
+
+def _query(request: Request) -> str:
+    query = request.environ.get("QUERY_STRING")
+    return f"?{query}" if query else ""
+
+
+def _index(owner: str, name: str) -> IndexName:
+    try:
+        return IndexName(owner, name)
+    except InvalidName:
+        raise NotFound(f"There is no index {shown(owner + '/' + name)} here") from None

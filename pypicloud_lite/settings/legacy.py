@@ -1,0 +1,280 @@
+"""pypicloud's keys and values that mean something else here: refused, or accepted without effect.
+
+A key that a model in force declares is that model's, whatever stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from pypicloud_lite.kernel.names import shown
+from pypicloud_lite.settings.nearest import nearest
+
+_NOT_YET = "not available in this version"
+_GCS = f"Google Cloud Storage is {_NOT_YET}; remove this key and use pypi.storage = s3 or file"
+_AZURE = f"Azure Blob Storage is {_NOT_YET}; remove this key and use pypi.storage = s3 or file"
+_CLOUDFRONT = f"CloudFront is {_NOT_YET}; remove this key and use pypi.storage = s3, whose URLs are signed for S3"
+_DYNAMO = f"DynamoDB is {_NOT_YET}; remove this key and set db.url to an SQL database"
+_REDIS = f"Redis is {_NOT_YET}; remove this key and set db.url to an SQL database"
+_SQL_USERS = f"users in a database are {_NOT_YET}; remove this key and use pypi.auth = config"
+_REMOTE = f"users from a remote server are {_NOT_YET}; remove this key and use pypi.auth = config"
+_LDAP = f"users from LDAP are {_NOT_YET}; remove this key and use pypi.auth = config"
+_AWS_SECRETS = f"users from AWS Secrets Manager are {_NOT_YET}; remove this key and use pypi.auth = config"
+_SIGN_UP = f"registration by token is {_NOT_YET}; remove this key and write the users into this file"
+_WEB = f"the web pages for people are {_NOT_YET}; remove this key"
+
+_REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        _GCS: (
+            "storage.gcp_service_account_json_filename",
+            "storage.gcp_project_id",
+            "storage.gcp_api_endpoint",
+            "storage.gcp_use_iam_signer",
+            "storage.iam_signer_service_account_email",
+        ),
+        _AZURE: (
+            "storage.storage_account_name",
+            "storage.storage_account_key",
+            "storage.storage_container_name",
+            "storage.storage_account_url",
+        ),
+        _CLOUDFRONT: (
+            "storage.cloud_front_domain",
+            "storage.cloud_front_key_id",
+            "storage.cloud_front_key_file",
+            "storage.cloud_front_key_string",
+        ),
+        _DYNAMO: (
+            "db.region_name",
+            "db.host",
+            "db.port",
+            "db.secure",
+            "db.namespace",
+            "db.tablenames",
+            "db.aws_access_key_id",
+            "db.aws_secret_access_key",
+        ),
+        _REDIS: ("db.clustered",),
+        _SQL_USERS: ("auth.db.url", "auth.db.poolclass", "auth.db.*"),
+        _REMOTE: (
+            "auth.backend_server",
+            "auth.user",
+            "auth.password",
+            "auth.uri.verify",
+            "auth.uri.groups",
+            "auth.uri.group_members",
+            "auth.uri.admin",
+            "auth.uri.group_permissions",
+            "auth.uri.user_permissions",
+            "auth.uri.user_package_permissions",
+            "auth.uri.group_package_permissions",
+            "auth.uri.user_data",
+            "auth.uri.*",
+        ),
+        _LDAP: (
+            "auth.ldap.url",
+            "auth.ldap.service_dn",
+            "auth.ldap.service_password",
+            "auth.ldap.service_username",
+            "auth.ldap.user_dn_format",
+            "auth.ldap.base_dn",
+            "auth.ldap.user_search_filter",
+            "auth.ldap.admin_field",
+            "auth.ldap.admin_value",
+            "auth.ldap.admin_group_dn",
+            "auth.ldap.cache_time",
+            "auth.ldap.ignore_cert",
+            "auth.ldap.ignore_referrals",
+            "auth.ldap.ignore_multiple_results",
+            "auth.ldap.fallback",
+            "auth.ldap.*",
+        ),
+        _AWS_SECRETS: (
+            "auth.secret_id",
+            "auth.region_name",
+            "auth.kms_key_id",
+            "auth.aws_access_key_id",
+            "auth.aws_secret_access_key",
+            "auth.aws_session_token",
+            "auth.profile_name",
+        ),
+        _SIGN_UP: ("auth.signing_key", "auth.token_expire"),
+        _WEB: ("pypi.download_url",),
+    }
+)
+
+_BEAKER = "this server does not use Beaker"
+_LOGINS = "there are no web logins in this version"
+_NO_SCAFFOLD = "this server is not configured through Pyramid's settings"
+_HASHES = "every file is hashed"
+
+_WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        _LOGINS: ("session.encrypt_key", "session.validate_key", "session.secure"),
+        _BEAKER: (
+            "session.type",
+            "session.httponly",
+            "session.invalidate_corrupt",
+            "session.crypto_type",
+            "session.timeout",
+            "session.lock_dir",
+            "session.data_dir",
+            "session.*",
+        ),
+        _NO_SCAFFOLD: (
+            "pyramid.debug",
+            "pyramid.reload_templates",
+            "pyramid.cache_max_age",
+            "pyramid.*",
+        ),
+        _HASHES: ("pypi.calculate_package_hashes",),
+    }
+)
+
+SECRETS = frozenset(
+    {
+        "auth.aws_secret_access_key",
+        "auth.aws_session_token",
+        "auth.db.url",
+        "auth.ldap.service_password",
+        "auth.password",
+        "auth.signing_key",
+        "db.aws_secret_access_key",
+        "session.encrypt_key",
+        "session.validate_key",
+        "storage.cloud_front_key_string",
+        "storage.storage_account_key",
+    }
+)
+"""Those of pypicloud's keys here whose values are secret."""
+
+FALLBACK = "pypi.fallback"
+_FALLBACK_WORDS = ("none", "redirect", "cache", "mirror")
+_FALLBACK_DETAILS = (
+    "pypi.always_show_upstream",
+    "pypi.cache_update",
+    "pypi.disallow_fallback",
+    "pypi.fallback_base_url",
+    "pypi.fallback_url",
+    "pypi.use_json_scraper",
+)
+
+_UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "pypi.storage": MappingProxyType(
+            {
+                "gcs": "Google Cloud Storage",
+                "azure-blob": "Azure Blob Storage",
+                "cloudfront": "CloudFront",
+            }
+        ),
+        "pypi.db": MappingProxyType(
+            {
+                "redis": "a catalog in Redis",
+                "dynamo": "a catalog in DynamoDB",
+                "memory": "a catalog in memory",
+            }
+        ),
+        "pypi.auth": MappingProxyType(
+            {
+                "ldap": "LDAP",
+                "remote": "a remote access server",
+                "aws_secrets_manager": "AWS Secrets Manager",
+                "sql": "a database of users",
+                "htpasswd": "an .htpasswd file",
+            }
+        ),
+    }
+)
+_INSTEAD: Mapping[str, str] = MappingProxyType(
+    {
+        "pypi.storage": "use pypi.storage = s3 with a bucket, or file with a folder",
+        "pypi.db": "use pypi.db = sql and set db.url; a rebuild fills it from the storage",
+        "pypi.auth": "use pypi.auth = config and write users as user.<name> = <hash of ppc-gen-password>",
+    }
+)
+
+_CLASS_PATH = re.compile(r"pypicloud(?:\.\w+)*[.:](?P<name>[A-Z]\w*)", re.ASCII)
+_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "FileStorage": "file",
+        "S3Storage": "s3",
+        "CloudFrontS3Storage": "cloudfront",
+        "GoogleCloudStorage": "gcs",
+        "AzureBlobStorage": "azure-blob",
+        "SQLCache": "sql",
+        "RedisCache": "redis",
+        "DynamoCache": "dynamo",
+        "ConfigAccessBackend": "config",
+        "SQLAccessBackend": "sql",
+        "RemoteAccessBackend": "remote",
+        "LDAPAccessBackend": "ldap",
+        "AWSSecretsManagerAccessBackend": "aws_secrets_manager",
+    }
+)
+
+
+def fixed_keys() -> frozenset[str]:
+    """List every key here that is spelled out, thus may also come as a variable."""
+    listed = (*_REFUSED.values(), *_WITHOUT_EFFECT.values(), (FALLBACK, *_FALLBACK_DETAILS))
+    return frozenset(key for keys in listed for key in keys if not key.endswith("*"))
+
+
+def refusal(key: str) -> str | None:
+    """Say why a key is refused and what to do; None when it is not."""
+    return _listed(key, _REFUSED)
+
+
+def without_effect(key: str) -> str | None:
+    """Say why a key is accepted and does nothing; None when it is not such a key."""
+    return _listed(key, _WITHOUT_EFFECT)
+
+
+def concerns_fallback(key: str) -> bool:
+    """Tell whether a key speaks of asking an upstream, which :func:`judge_fallback` answers."""
+    return key == FALLBACK or key in _FALLBACK_DETAILS
+
+
+def judge_fallback(texts: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Find problems and warnings in the keys of fallback: no upstream is asked in this version."""
+    problems: list[str] = []
+    warnings: list[str] = []
+    word = texts.get(FALLBACK, "").strip().lower()
+    if word and word not in _FALLBACK_WORDS:
+        guess = nearest(word, _FALLBACK_WORDS)
+        hint = f" (did you mean {guess}?)" if guess else ""
+        problems.append(f"{FALLBACK}: it must be none, redirect or cache{hint}")
+    elif word not in {"", "none"}:
+        warnings.append(
+            f"{FALLBACK} = {word} counts as none: asking an upstream is {_NOT_YET}, so a project that is not "
+            "stored here is not found"
+        )
+    asked = [key for key in _FALLBACK_DETAILS if texts.get(key, "").strip()]
+    if asked:
+        warnings.append(f"without effect ({FALLBACK} counts as none in this version): {', '.join(asked)}")
+    return problems, warnings
+
+
+def short_name(key: str, text: str) -> str | None:
+    """Translate a class path of pypicloud's, such as ``pypicloud.storage.S3Storage``; else None."""
+    match = _CLASS_PATH.fullmatch(text) if key in _UNAVAILABLE else None
+    return _CLASSES.get(match["name"]) if match else None
+
+
+def unavailable(key: str, name: str) -> str | None:
+    """Explain that a backend which pypicloud has is not here; None for any other name."""
+    thing = _UNAVAILABLE.get(key, {}).get(name)
+    return f"{shown(name)}: {thing} is {_NOT_YET}; {_INSTEAD[key]}" if thing else None
+
+
+def _listed(key: str, table: Mapping[str, tuple[str, ...]]) -> str | None:
+    for reason, patterns in table.items():
+        if key in patterns:
+            return reason
+    for reason, patterns in table.items():
+        if any(fnmatchcase(key, pattern) for pattern in patterns):
+            return reason
+    return None

@@ -1,0 +1,223 @@
+"""Servers for tests: an S3 as a process of its own, and a proxy that breaks what passes through it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import http.client
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+_MOTO = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+_PIECE = 64 * 1024
+
+
+@contextlib.contextmanager
+def moto_server() -> Iterator[str]:
+    """Run moto's server in a process of its own, on a free port; its URL.
+
+    It ends with the context, or with this process however that ends. ``RuntimeError`` when it does not start.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", _MOTO],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            port = process.stdout.readline().strip() if process.stdout else b""
+            if not port:
+                raise RuntimeError("moto's server did not start: is moto[s3,server] installed?")
+            yield f"http://127.0.0.1:{int(port)}"
+        finally:
+            process.kill()
+
+
+class Fault(Enum):
+    """What the proxy does instead of passing a request on."""
+
+    INTERNAL_ERROR = auto()  # 500
+    SLOW_DOWN = auto()  # 503
+    FORBIDDEN = auto()  # 403
+    BAD_DIGEST = auto()  # 400, as S3 answers when a checksum does not fit
+    NOT_IMPLEMENTED = auto()  # 501
+    SILENCE = auto()  # takes the request and never answers
+    HANG_UP = auto()  # closes the connection
+    CORRUPT = auto()  # changes a byte of the body on its way
+    TRUNCATE = auto()  # passes it on, and breaks off in the middle of the answer's body
+    LOSE_ANSWER = auto()  # passes it on, and hangs up instead of answering
+
+
+_ANSWERS = {
+    Fault.INTERNAL_ERROR: (500, "InternalError"),
+    Fault.SLOW_DOWN: (503, "SlowDown"),
+    Fault.FORBIDDEN: (403, "AccessDenied"),
+    Fault.NOT_IMPLEMENTED: (501, "NotImplemented"),
+    Fault.BAD_DIGEST: (400, "BadDigest"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as the proxy met it; ``path`` has the query string."""
+
+    method: str
+    path: str
+
+
+@dataclass(slots=True)
+class FaultProxy:
+    """``plan`` decides, request by request, what goes wrong; ``seen`` has them all, in order."""
+
+    url: str
+    plan: Callable[[Seen], Fault | None] = lambda _seen: None
+    seen: list[Seen] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def fail(self, fault: Fault, *, method: str = "", containing: str = "", times: int | None = None) -> None:
+        """Let requests of this method whose path contains a text fail, all of them or the first ``times``."""
+        rest = [times]
+
+        def plan(seen: Seen) -> Fault | None:
+            if not seen.method.startswith(method) or containing not in seen.path or rest[0] == 0:
+                return None
+            if rest[0] is not None:
+                rest[0] -= 1
+            return fault
+
+        self.plan = plan
+
+    def heal(self) -> None:
+        """Let everything pass, and forget what was seen."""
+        self.plan = lambda _seen: None
+        self.seen.clear()
+
+
+@contextlib.contextmanager
+def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
+    """Run a :class:`FaultProxy` before the HTTP server at ``upstream``, in threads of this process."""
+
+    class Handler(_Handler):
+        target = urlsplit(upstream).netloc
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    server.proxy = FaultProxy(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.proxy
+    finally:
+        server.proxy.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    proxy: FaultProxy
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that give up are what these tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    timeout = 60
+    target = ""
+    server: _Server
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+    def handle_expect_100(self) -> bool:
+        """Tell the client at once to go on; it waits a second for that."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
+    def _handle(self) -> None:
+        seen = Seen(self.command, self.path)
+        self.server.proxy.seen.append(seen)
+        fault = self.server.proxy.plan(seen)
+        if fault is Fault.SILENCE:
+            self.server.proxy.over.wait(self.timeout)
+        if fault in {Fault.SILENCE, Fault.HANG_UP}:
+            self._hang_up()
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if fault is Fault.CORRUPT:
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if fault in _ANSWERS:
+            self._refuse(*_ANSWERS[fault])
+        elif not self._sums_fit(body):
+            self._refuse(*_ANSWERS[Fault.BAD_DIGEST])
+        else:
+            self._pass_on(body, fault)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle  # noqa: N815 - http.server's names
+
+    def _sums_fit(self, body: bytes) -> bool:
+        """Check what S3 checks and moto does not."""
+        sums = {
+            "Content-MD5": hashlib.md5(body, usedforsecurity=False),
+            "x-amz-checksum-sha256": hashlib.sha256(body),
+        }
+        return all(
+            self.headers.get(name) in {None, base64.b64encode(found.digest()).decode()} for name, found in sums.items()
+        )
+
+    def _refuse(self, status: int, code: str) -> None:
+        text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>planned</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text)
+
+    def _pass_on(self, body: bytes, fault: Fault | None) -> None:
+        connection = http.client.HTTPConnection(self.target, timeout=self.timeout)
+        with contextlib.closing(connection):
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+        if fault is Fault.LOSE_ANSWER:
+            self._hang_up()
+            return
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in {"date", "server", "connection", "transfer-encoding", "content-length"}:
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        if fault is Fault.TRUNCATE:
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            self._hang_up()
+            return
+        for start in range(0, len(data), _PIECE):
+            self.wfile.write(data[start : start + _PIECE])
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)

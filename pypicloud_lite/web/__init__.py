@@ -1,0 +1,1 @@
+"""Pyramid plumbing that knows no feature."""

@@ -1,0 +1,30 @@
+"""Routes whose methods are declared: any other is 405 with ``Allow``, never a 404 and never another view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+
+from pypicloud_lite.web.errors import tell
+from pypicloud_lite.web.responses import PlainResponse
+
+View = Callable[[Request], Any]
+
+
+def add_resource(config: Configurator, name: str, *patterns: str, **methods: View) -> None:
+    """Add one resource under one or more patterns; keywords are methods, GET also serves HEAD."""
+    allowed = sorted({*methods, *(("HEAD",) if "GET" in methods else ())})
+
+    def refuse(request: Request) -> PlainResponse:
+        message = f"{request.method} is not possible here: use {' or '.join(allowed)}"
+        return tell(request, 405, message, "method-not-allowed", [("Allow", ", ".join(allowed))])
+
+    for number, pattern in enumerate(patterns):
+        route = f"{name}.{number}"
+        config.add_route(route, pattern)
+        for method, view in methods.items():
+            config.add_view(view, route_name=route, request_method=method)
+        config.add_view(refuse, route_name=route)

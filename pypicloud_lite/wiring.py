@@ -1,0 +1,210 @@
+"""The composition root: the one place that constructs backends and services."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from pypicloud_lite.access.authentication import Authenticator
+from pypicloud_lite.access.backends.config import ConfigAccessSettings
+from pypicloud_lite.access.backends.following import FollowingAccess
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.port import AccessBackend
+from pypicloud_lite.access.proofs import Proofs
+from pypicloud_lite.access.settings import AccessSettings
+from pypicloud_lite.access.throttle import LoginThrottle
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.catalog.sql import SqlCatalog
+from pypicloud_lite.db.engine import Database
+from pypicloud_lite.db.migrate import check, upgrade
+from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.kernel.clock import Clock, system_clock
+from pypicloud_lite.kernel.errors import ConfigError, InvalidName
+from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.ops.housekeeping import Housekeeping
+from pypicloud_lite.ops.resync import Report, Resync
+from pypicloud_lite.publish.removal import Removals
+from pypicloud_lite.publish.settings import PublishSettings
+from pypicloud_lite.publish.upload import Uploads
+from pypicloud_lite.serve.cache import PageCache
+from pypicloud_lite.serve.downloads import Downloads
+from pypicloud_lite.serve.settings import ServeSettings
+from pypicloud_lite.serve.simple import SimpleApi
+from pypicloud_lite.settings.choice import CHOICES, Backends
+from pypicloud_lite.settings.declare import Settings
+from pypicloud_lite.settings.load import Loaded, load
+from pypicloud_lite.settings.sample import render_sample
+from pypicloud_lite.settings.source import RawSettings, read_ini
+from pypicloud_lite.storage.backends.local import LocalSettings
+from pypicloud_lite.storage.backends.s3 import S3Settings
+from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.web.settings import WebSettings
+
+
+class IndexSettings(Settings):
+    """Which index answers at the root."""
+
+    default_index: str = Field(
+        default="root/main",
+        alias="pypi.default_index",
+        description="The index that answers at the root URLs, as owner/name. Files already stored keep theirs.",
+    )
+
+
+MODELS: tuple[type[Settings], ...] = (
+    Backends,
+    IndexSettings,
+    DatabaseSettings,
+    AccessSettings,
+    PublishSettings,
+    ServeSettings,
+    WebSettings,
+)
+"""Every feature's settings; those of the chosen storage and access backends join them."""
+
+
+def config_sample() -> str:
+    """The text of ``config.ini.sample``: every setting of every feature and backend, with its default."""
+    return render_sample(
+        [
+            ("Which backends", [Backends]),
+            ("The index, and how it is reached", [IndexSettings, WebSettings]),
+            ("Who may do what", [AccessSettings, ConfigAccessSettings]),
+            ("Uploads and downloads", [PublishSettings, ServeSettings]),
+            ("Files in a folder: pypi.storage = file", [LocalSettings]),
+            ("Files in a bucket: pypi.storage = s3", [S3Settings]),
+            ("The catalog", [DatabaseSettings]),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a request or a command calls, made once per process; making it does no I/O."""
+
+    settings: Loaded
+    clock: Clock
+    index: IndexName
+    database: Database
+    storage: Storage
+    catalog: Catalog
+    access: AccessBackend
+    gate: Gate
+    authenticator: Authenticator
+    ingest: Ingest
+    uploads: Uploads
+    removals: Removals
+    simple: SimpleApi
+    downloads: Downloads
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What in the configuration was understood and is probably a mistake."""
+        return (*self.settings.warnings, *getattr(self.access, "warnings", ()))
+
+    def resync(self, heartbeat: Callable[[], None] = lambda: None) -> Report:
+        """Rebuild the catalog from storage."""
+        return Resync(self.storage, self.catalog, self.ingest, self.index, self.clock, heartbeat).run()
+
+    def housekeeping(self) -> Housekeeping:
+        """The background work of one process."""
+        return Housekeeping(self.storage, self.catalog, self.ingest, self.clock, self.resync)
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read and validate a configuration file, or the built-in defaults when there is none.
+
+    :class:`ConfigError` with every problem at once.
+    """
+    if path is None:
+        return load_raw({}, Path.cwd(), environ)
+    return load_raw(read_ini(path), path.resolve().parent, environ)
+
+
+def load_raw(raw: RawSettings, here: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Validate settings that were read already; files lie below ``here`` where nothing else is said."""
+    return load({**_defaults(raw, here, environ), **raw}, environ, MODELS, choices=CHOICES)
+
+
+def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = None) -> Services:
+    """Construct everything; no I/O but the hash of ``PPC_ADMIN_PASSWORD``.
+
+    Users, groups and grants of the file ``follow`` are read again when it changes; all else needs a restart.
+    """
+    index = _default_index(settings)
+    database = Database(settings.get(DatabaseSettings))
+    catalog = SqlCatalog(database, clock)
+    storage: Storage = _backend(settings, "pypi.storage")
+    access = FollowingAccess(follow, lambda: _access(load_settings(follow))) if follow else _access(settings)
+    gate = Gate(access, settings.get(AccessSettings).rules())
+    ingest = Ingest(storage, catalog, clock)
+    return Services(
+        settings=settings,
+        clock=clock,
+        index=index,
+        database=database,
+        storage=storage,
+        catalog=catalog,
+        access=access,
+        gate=gate,
+        authenticator=Authenticator(access, Proofs(), LoginThrottle()),
+        ingest=ingest,
+        uploads=Uploads(catalog, gate, ingest),
+        removals=Removals(catalog, gate, ingest),
+        simple=SimpleApi(catalog, gate, PageCache(settings.get(ServeSettings).page_cache)),
+        downloads=Downloads(catalog, gate),
+    )
+
+
+def prepare(settings: Loaded) -> None:
+    """What must be true before the first request: the storage is there, the database is of this version.
+
+    Cheap when it is so already. :class:`ConfigError` says what to change. Leaves no connection open, so that a
+    server may fork afterwards.
+    """
+    services = build(settings)
+    services.storage.prepare()
+    try:
+        if settings.get(DatabaseSettings).migrate == "auto":
+            upgrade(services.database)
+        elif pending := check(services.database):
+            raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
+    finally:
+        services.database.dispose()
+
+
+def _backend(settings: Loaded, key: str) -> Storage:
+    plugin = settings.plugin(key)
+    built: Storage = plugin.build(settings.get(plugin.settings))
+    return built
+
+
+def _access(settings: Loaded) -> AccessBackend:
+    plugin = settings.plugin("pypi.auth")
+    mine = settings.get(plugin.settings)
+    if settings.admin is not None:
+        if not isinstance(mine, ConfigAccessSettings):
+            raise ConfigError("PPC_ADMIN_USER works with pypi.auth = config only: remove it")
+        mine = mine.with_admin(settings.admin.username, settings.admin.password.get_secret_value())
+    built: AccessBackend = plugin.build(mine)
+    return built
+
+
+def _default_index(settings: Loaded) -> IndexName:
+    try:
+        return IndexName.parse(settings.get(IndexSettings).default_index)
+    except InvalidName as error:
+        raise ConfigError(f"pypi.default_index: {error.message}") from None
+
+
+def _defaults(raw: RawSettings, here: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """A folder and a database beside the configuration, where it names none."""
+    defaults = {"db.url": f"sqlite:///{here}/data/catalog.sqlite"}
+    if environ.get("PPC_PYPI_STORAGE", raw.get("pypi.storage", "file")).strip() == "file":
+        defaults["storage.dir"] = f"{here}/data/packages"
+    return defaults

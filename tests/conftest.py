@@ -1,0 +1,71 @@
+"""What every test may ask for: services that must be there when CI says so."""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pypicloud_lite.testing.databases import KINDS, DatabaseMissing, new_database
+from pypicloud_lite.testing.servers import moto_server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="fail instead of skip when this service is missing (repeatable; 'all' for every one)",
+    )
+
+
+@pytest.fixture(scope="session")
+def missing(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
+    """``missing(service, reason)``: skip the test, or fail it when the service was required."""
+    required = {name for value in pytestconfig.getoption("--require") for name in value.split(",")}
+
+    def report(service: str, reason: str) -> None:
+        if service in required or "all" in required:
+            pytest.fail(f"{service} is required and missing: {reason}")
+        pytest.skip(f"{service}: {reason}")
+
+    return report
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(missing: Callable[[str, str], None]) -> Iterator[str]:
+    """The URL of an S3 server (moto's, in a process of its own) for the whole session."""
+    for module in ("boto3", "moto.server"):
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            missing("s3", str(error))
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_options(s3_endpoint: str) -> dict[str, str]:
+    """Settings of the backend ``s3`` for a bucket that no other test uses; ``prepare`` creates it."""
+    return {
+        "storage.bucket": f"test-{secrets.token_hex(8)}",
+        "storage.create_bucket": "true",
+        "storage.endpoint_url": s3_endpoint,
+        "storage.region_name": "us-east-1",
+        "storage.aws_access_key_id": "testing",
+        "storage.aws_secret_access_key": "testing",
+    }
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, missing: Callable[[str, str], None]) -> Iterator[str]:
+    """The URL of a new, empty database of each kind; it is dropped afterwards."""
+    try:
+        with new_database(request.param, tmp_path) as url:
+            yield url
+    except DatabaseMissing as error:
+        missing(request.param, str(error))

@@ -1,0 +1,185 @@
+"""Every role against every permission and every kind of grant (pypicloud's #284 made this a matrix)."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from pypicloud_lite.access.model import (
+    ANONYMOUS,
+    AUTHENTICATED,
+    EVERYONE,
+    Grants,
+    Identity,
+    Permission,
+    Right,
+    Target,
+)
+from pypicloud_lite.access.policy import Rules, decide, principals
+from pypicloud_lite.access.settings import AccessSettings
+from pypicloud_lite.kernel.names import ProjectName
+
+PROJECT = ProjectName("tool")
+NOTHING: frozenset[Right] = frozenset()
+R = frozenset({Right.READ})
+W = frozenset({Right.WRITE})
+RW = R | W
+
+ROLES = {
+    "anonymous": ANONYMOUS,
+    "user": Identity("zoe"),
+    "alice": Identity("alice"),
+    "dev": Identity("dan", frozenset({"devs"})),
+    "admin": Identity("root", is_admin=True),
+}
+GRANTS = {
+    "none": Grants(),
+    "alice:": Grants(users={"alice": NOTHING}),
+    "alice:r": Grants(users={"alice": R}),
+    "alice:w": Grants(users={"alice": W}),
+    "alice:rw": Grants(users={"alice": RW}),
+    "devs:r": Grants(groups={"devs": R}),
+    "devs:w": Grants(groups={"devs": W}),
+    "everyone:r": Grants(groups={EVERYONE: R}),
+    "everyone:rw": Grants(groups={EVERYONE: RW}),
+    "authenticated:r": Grants(groups={AUTHENTICATED: R}),
+    "authenticated:r alice:w": Grants(users={"alice": W}, groups={AUTHENTICATED: R}),
+}
+# Grants -> role -> the permissions held under the default rules, in the order read, write, delete.
+# Nobody but an admin may overwrite by default.
+TABLE = {
+    "none": {"anonymous": "", "user": "r", "alice": "r", "dev": "r"},
+    "alice:": {"anonymous": "", "user": "", "alice": "", "dev": ""},
+    "alice:r": {"anonymous": "", "user": "", "alice": "r", "dev": ""},
+    "alice:w": {"anonymous": "", "user": "", "alice": "wd", "dev": ""},
+    "alice:rw": {"anonymous": "", "user": "", "alice": "rwd", "dev": ""},
+    "devs:r": {"anonymous": "", "user": "", "alice": "", "dev": "r"},
+    "devs:w": {"anonymous": "", "user": "", "alice": "", "dev": "wd"},
+    "everyone:r": {"anonymous": "r", "user": "r", "alice": "r", "dev": "r"},
+    "everyone:rw": {"anonymous": "rw", "user": "rwd", "alice": "rwd", "dev": "rwd"},
+    "authenticated:r": {"anonymous": "", "user": "r", "alice": "r", "dev": "r"},
+    "authenticated:r alice:w": {"anonymous": "", "user": "r", "alice": "rwd", "dev": "r"},
+}
+
+
+@pytest.mark.parametrize(("grants", "role", "permission"), list(product(GRANTS, ROLES, Permission)))
+def test_the_default_rules(grants: str, role: str, permission: Permission) -> None:
+    held = "rwod" if role == "admin" else TABLE[grants][role]
+    expected = str(permission)[0] in held
+    assert decide(ROLES[role], permission, Target(PROJECT, GRANTS[grants]), Rules()) is expected
+
+
+@pytest.mark.parametrize(
+    ("group", "holders"),
+    [
+        (EVERYONE, {"anonymous", "user", "alice", "dev", "admin"}),
+        (AUTHENTICATED, {"user", "alice", "dev", "admin"}),
+        ("devs", {"dev", "admin"}),
+        ("admin", {"admin"}),
+        ("alice", {"admin"}),
+    ],
+)
+@pytest.mark.parametrize("role", ROLES)
+def test_the_defaults_name_groups(group: str, holders: set[str], role: str) -> None:
+    rules = Rules(default_read=frozenset({group}), default_write=frozenset({group}))
+    for permission in (Permission.READ, Permission.WRITE):
+        assert decide(ROLES[role], permission, Target(PROJECT), rules) is (role in holders)
+
+
+@pytest.mark.parametrize(
+    ("permission", "field"),
+    [(Permission.OVERWRITE, "overwrite_groups"), (Permission.DELETE, "delete_groups")],
+)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("may_write", [True, False])
+@pytest.mark.parametrize("group", [EVERYONE, AUTHENTICATED, "devs", "nobody"])
+def test_overwrite_and_delete_are_write_and_membership(
+    permission: Permission, field: str, role: str, may_write: bool, group: str
+) -> None:
+    identity = ROLES[role]
+    rules = Rules(default_write=frozenset({EVERYONE}) if may_write else frozenset())
+    rules = Rules(
+        **{
+            "default_read": rules.default_read,
+            "default_write": rules.default_write,
+            "overwrite_groups": frozenset(),
+            "delete_groups": frozenset(),
+            field: frozenset({group}),
+        }
+    )
+    expected = identity.is_admin or (may_write and group in principals(identity))
+    assert decide(identity, permission, Target(PROJECT), rules) is expected
+
+
+def test_any_grant_drops_the_defaults_for_others() -> None:
+    rules = Rules(default_read=frozenset({EVERYONE}), default_write=frozenset({AUTHENTICATED}))
+    target = Target(PROJECT, GRANTS["alice:r"])
+    assert not decide(ANONYMOUS, Permission.READ, target, rules)
+    assert not decide(ROLES["alice"], Permission.WRITE, target, rules)
+
+
+def test_a_user_named_like_a_group_does_not_get_the_groups_rights() -> None:
+    target = Target(PROJECT, GRANTS["devs:w"])
+    assert not decide(Identity("devs"), Permission.WRITE, target, Rules())
+    assert not decide(Identity("x", frozenset({"alice"})), Permission.READ, Target(PROJECT, GRANTS["alice:r"]), Rules())
+
+
+def test_principals() -> None:
+    assert principals(ANONYMOUS) == {EVERYONE}
+    assert principals(ROLES["dev"]) == {EVERYONE, AUTHENTICATED, "devs"}
+
+
+def settings(**keys: str) -> AccessSettings:
+    return AccessSettings.model_validate({key.replace("__", "."): value for key, value in keys.items()})
+
+
+def test_settings_default_to_the_policys_defaults() -> None:
+    assert settings().rules() == Rules()
+    assert settings().realm == "pypi"
+    assert (settings().scheme, settings().rounds) == ("argon2", None)
+
+
+def test_settings_name_groups() -> None:
+    rules = settings(
+        pypi__default_read="everyone", pypi__default_write="devs\nops", pypi__allow_overwrite_groups="ci"
+    ).rules()
+    assert rules == Rules(
+        frozenset({EVERYONE}), frozenset({"devs", "ops"}), frozenset({"ci"}), frozenset({AUTHENTICATED})
+    )
+
+
+@pytest.mark.parametrize(("text", "groups"), [("false", set()), ("true", {EVERYONE}), ("no", set())])
+def test_the_deprecated_booleans_mean_what_they_say(text: str, groups: set[str]) -> None:
+    rules = settings(pypi__allow_overwrite=text, pypi__allow_delete=text).rules()
+    assert rules.overwrite_groups == groups
+    assert rules.delete_groups == groups
+
+
+@pytest.mark.parametrize("name", ["allow_overwrite", "allow_delete"])
+def test_a_boolean_that_contradicts_the_groups_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match=f"pypi.{name} contradicts pypi.{name}_groups"):
+        settings(**{f"pypi__{name}": "false", f"pypi__{name}_groups": "devs"})
+    assert settings(**{f"pypi__{name}": "false", f"pypi__{name}_groups": ""}).rules()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "canonical"), [("sha", "sha512_crypt"), ("pbkdf2", "pbkdf2_sha512"), ("bcrypt", "bcrypt")]
+)
+def test_schemes_have_aliases(scheme: str, canonical: str) -> None:
+    assert settings(auth__scheme=scheme).scheme == canonical
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"auth__scheme": "md5"}, "use one of argon2, bcrypt"),
+        ({"auth__scheme": "bcrypt", "auth__rounds": "31"}, "bcrypt takes 4 to 16 rounds, not 31"),
+        ({"auth__rounds": "many"}, "auth.rounds"),
+        ({"pypi__realm": 'py"pi'}, "pypi.realm"),
+        ({"pypi__realm": "a\r\nSet-Cookie: b"}, "pypi.realm"),
+    ],
+)
+def test_wrong_settings_are_refused(keys: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        settings(**keys)
