@@ -27,6 +27,7 @@ from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.housekeeping import Housekeeping
+from pypicloud_lite.ops.leftovers import Leftovers
 from pypicloud_lite.ops.resync import Report, Resync
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
@@ -110,6 +111,10 @@ class Services:
     def resync(self, heartbeat: Callable[[], None] = lambda: None) -> Report:
         """Rebuild the catalog from storage."""
         return Resync(self.storage, self.catalog, self.ingest, self.index, self.clock, heartbeat).run()
+
+    def leftovers(self) -> Leftovers:
+        """What interrupted uploads left in the storage."""
+        return Leftovers(self.storage, self.catalog, self.clock)
 
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""

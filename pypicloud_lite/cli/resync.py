@@ -14,8 +14,13 @@ from pypicloud_lite.wiring import build, load_settings, prepare
 @click.command(name="ppc-resync")
 @click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--remove-leftovers",
+    is_flag=True,
+    help="Then delete what interrupted uploads left behind more than a day ago and nothing names.",
+)
 @reports_config_errors
-def main(config: Path, *, as_json: bool) -> None:
+def main(config: Path, *, as_json: bool, remove_leftovers: bool) -> None:
     """Rebuild the catalog of CONFIG's server from its storage.
 
     Nothing is dropped first: what is listed stays listed, what is missing comes back, what pypicloud or
@@ -23,9 +28,14 @@ def main(config: Path, *, as_json: bool) -> None:
     """
     settings = load_settings(config)
     prepare(settings)
-    report = build(settings).resync()
+    services = build(settings)
+    report = services.resync()
+    leftovers = services.leftovers()
+    found = leftovers.find()
+    if remove_leftovers:
+        leftovers.remove(found)
     if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=1))
+        click.echo(json.dumps({**report.as_dict(), "leftovers": [str(info.key) for info in found]}, indent=1))
         return
     for remark in report.remarks:
         click.echo(remark, err=True)
@@ -33,3 +43,7 @@ def main(config: Path, *, as_json: bool) -> None:
         f"{report.files} files in storage: {report.restored} restored, {report.imported} taken over, "
         f"{report.removed} no longer there, {len(report.remarks)} remarks"
     )
+    if found:
+        size = sum(info.size for info in found)
+        verdict = "deleted" if remove_leftovers else "ppc-resync --remove-leftovers deletes them"
+        click.echo(f"{len(found)} leftovers of interrupted uploads, {size} bytes: {verdict}")

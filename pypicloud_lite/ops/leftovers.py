@@ -1,0 +1,81 @@
+"""What interrupted uploads, overwrites and deletions left in the storage: bytes that nobody is shown.
+
+They harm nothing but the bill. A blob is a leftover only when it is older than the grace period, no manifest
+speaks for it (or one of the same filename with a higher serial is in the catalog), and no row names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.indexes.layout import Place, read_place
+from pypicloud_lite.indexes.manifest import UnreadableManifest, decode_manifest
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.kernel.names import StorageKey
+from pypicloud_lite.storage.port import BlobInfo, BlobNotFound, Storage
+
+GRACE = timedelta(hours=24)
+_AUTHOR = Author("ppc-resync")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """Everything that lies at one home."""
+
+    place: Place
+    blobs: list[BlobInfo] = field(default_factory=list)
+    has_manifest: bool = False
+    newest: datetime | None = None
+
+    def add(self, info: BlobInfo, sidecar: str | None) -> None:
+        self.blobs.append(info)
+        self.has_manifest = self.has_manifest or sidecar == ".manifest.json"
+        self.newest = max(self.newest or info.modified, info.modified)
+
+
+class Leftovers:
+    """Run after a resync, which brings back whatever still has a manifest and bytes."""
+
+    def __init__(self, storage: Storage, catalog: Catalog, clock: Clock) -> None:
+        self._storage = storage
+        self._catalog = catalog
+        self._clock = clock
+
+    def find(self, grace: timedelta = GRACE) -> list[BlobInfo]:
+        """Every leftover: one listing, and one read for each manifest that no row names."""
+        before = self._clock() - grace
+        attempts = [one for one in self._attempts().values() if one.newest is not None and one.newest < before]
+        homes = [one.place.home.value for one in attempts]
+        # In a write scope no upload can be between its bytes and its row's commit without our seeing the row.
+        with self._catalog.write(_AUTHOR) as catalog:
+            used = catalog.keys_in_use(homes)
+        unnamed = [one for one in attempts if one.place.home.value not in used]
+        return [info for one in unnamed if not one.has_manifest or self._superseded(one) for info in one.blobs]
+
+    def remove(self, found: Sequence[BlobInfo]) -> None:
+        """Delete what :meth:`find` found, manifests first."""
+        for info in sorted(found, key=lambda one: not one.key.value.endswith(".manifest.json")):
+            self._storage.delete(info.key)
+
+    def _attempts(self) -> dict[StorageKey, _Attempt]:
+        attempts: dict[StorageKey, _Attempt] = {}
+        for info in self._storage.list():
+            place = read_place(info.key)
+            if place is not None:
+                attempts.setdefault(place.home, _Attempt(place)).add(info, place.sidecar)
+        return attempts
+
+    def _superseded(self, attempt: _Attempt) -> bool:
+        """Whether the catalog holds a later file of the name; a manifest that cannot be read is left alone."""
+        home = attempt.place.home
+        try:
+            told = decode_manifest(home, self._storage.read(home.sibling(".manifest.json"))).record
+        except (BlobNotFound, UnreadableManifest):
+            return False
+        with self._catalog.read() as catalog:
+            row = catalog.file(told.index, told.filename.value)
+        return row is not None and row.home != home and row.serial > told.serial
