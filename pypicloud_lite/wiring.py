@@ -42,7 +42,7 @@ from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.settings.source import RawSettings, read_ini
 from pypicloud_lite.storage.backends.local import LocalSettings
-from pypicloud_lite.storage.backends.s3 import S3Settings
+from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.web.settings import WebSettings
 

@@ -107,7 +107,11 @@ class Housekeeping:
                 return False
         if since is None and next(iter(self._storage.list()), None) is None:
             return False
-        self._beat()
+        with self._catalog.write(_AUTHOR) as catalog:
+            if catalog.state().rebuilding_since != since or (since is None and not catalog.is_empty()):
+                # Between both looks another process took it over, or the first upload of all came.
+                return False
+            catalog.set_rebuilding(self._clock())
         self._announced = True
         return True
 

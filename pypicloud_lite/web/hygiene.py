@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from pyramid.registry import Registry
 from pyramid.request import Request
@@ -56,6 +57,8 @@ def _refusal(request: Request) -> tuple[int, str, str] | None:
             path.encode("latin-1").decode("utf-8")
         except UnicodeError:
             return 400, "The path of this URL is not UTF-8: check the address", "invalid-request"
+    if not _is_utf8(environ.get("QUERY_STRING", "")):
+        return 400, "The query of this URL is not UTF-8: check the address", "invalid-request"
     if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
         return 400, "The request has no Host header: HTTP/1.1 requires one", "invalid-request"
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
@@ -63,6 +66,14 @@ def _refusal(request: Request) -> tuple[int, str, str] | None:
     if environ["REQUEST_METHOD"] in _BODYLESS:
         return _drain_stray_body(environ)
     return None
+
+
+def _is_utf8(query: str) -> bool:
+    try:
+        unquote_to_bytes(query.encode("latin-1")).decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _drain_stray_body(environ: dict[str, Any]) -> tuple[int, str, str] | None:

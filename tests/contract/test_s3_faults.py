@@ -10,7 +10,7 @@ import pytest
 
 from pypicloud_lite.kernel.errors import ConfigError, StorageUnavailable
 from pypicloud_lite.kernel.names import StorageKey
-from pypicloud_lite.storage.backends.s3 import S3Settings
+from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import CHUNK, BlobNotFound, DigestMismatch
 from pypicloud_lite.testing.servers import Fault, fault_proxy
 from pypicloud_lite.testing.storage import content, get, keys, put

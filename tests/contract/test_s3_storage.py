@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import StorageKey
 from pypicloud_lite.storage.backends import s3, s3_storage
-from pypicloud_lite.storage.backends.s3 import S3Settings
+from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.backends.s3_signing import attachment
 from pypicloud_lite.storage.backends.s3_storage import S3Storage
 from pypicloud_lite.storage.port import CHUNK

@@ -16,7 +16,7 @@ from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import CHOICES, Backends
 from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.storage.backends.local import LocalSettings
-from pypicloud_lite.storage.backends.s3 import S3Settings
+from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.web.settings import WebSettings
 
 MODELS = (Backends, AccessSettings, DatabaseSettings, PublishSettings, ServeSettings, WebSettings)

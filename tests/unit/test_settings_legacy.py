@@ -13,7 +13,7 @@ from pypicloud_lite.settings import legacy
 from pypicloud_lite.settings.choice import Backends
 from pypicloud_lite.settings.declare import declared, in_family
 from pypicloud_lite.storage.backends.local import LocalSettings
-from pypicloud_lite.storage.backends.s3 import S3Settings
+from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.web.settings import WebSettings
 
 MODELS = (

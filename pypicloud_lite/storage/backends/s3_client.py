@@ -31,7 +31,7 @@ from pypicloud_lite.storage.port import BlobNotFound, DigestMismatch
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from pypicloud_lite.storage.backends.s3 import S3Settings
+    from pypicloud_lite.storage.backends.s3_settings import S3Settings
 
 _ATTEMPTS = 4
 _PATIENCE = 25.0  # seconds for which one call may wait without progress, all its attempts together

@@ -22,7 +22,7 @@ from pypicloud_lite.storage.port import BlobInfo, BlobNotFound, Span, Spool
 from pypicloud_lite.storage.spool import FileSpool, disk_error
 
 if TYPE_CHECKING:
-    from pypicloud_lite.storage.backends.s3 import S3Settings
+    from pypicloud_lite.storage.backends.s3_settings import S3Settings
 
 PROBE = ".probe"
 """The key, below the prefix, that :meth:`S3Storage.probe` writes and removes."""
