@@ -1,7 +1,4 @@
-"""The WSGI application: settings, wiring, and which feature answers where.
-
-A path that could be two things is decided by the order here: Pyramid asks routes from the top.
-"""
+"""The WSGI application: settings, wiring, and which feature answers where."""
 
 from __future__ import annotations
 
@@ -14,15 +11,18 @@ from pyramid.tweens import INGRESS
 
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
+from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
+from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError
 from pypicloud_lite.publish.settings import PublishSettings
-from pypicloud_lite.publish.views import ManageFileViews, UploadViews
+from pypicloud_lite.publish.views import RemovalViews, UploadViews
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.views import FileViews, HomeView, SimpleViews
-from pypicloud_lite.settings.source import from_factory
+from pypicloud_lite.settings.source import RawSettings, from_factory, read_ini
 from pypicloud_lite.web.errors import ErrorViews
-from pypicloud_lite.web.health import Health, HealthViews
+from pypicloud_lite.web.health import HealthViews
 from pypicloud_lite.web.logs import configure_logging
 from pypicloud_lite.web.proxies import TrustedProxies
+from pypicloud_lite.web.routing import View, add_resource
 from pypicloud_lite.web.settings import WebSettings
 from pypicloud_lite.wiring import Services, build, load_raw, prepare
 
@@ -36,48 +36,80 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     """
     configure_logging()
     here = Path(global_config.get("here", "."))
-    loaded = load_raw(from_factory(global_config, settings), here.resolve())
-    prepare(loaded)
-    file = global_config.get("__file__")
-    services = build(loaded, follow=Path(file) if file else None)
+    raw = from_factory(global_config, settings)
+    loaded = load_raw(raw, here.resolve())
+    try:
+        prepare(loaded)
+    except BackendUnavailable as error:
+        # A worker that is started while the database is down must not end the server: it answers 503 until then.
+        _log.warning("starting without a backend", why=error.message)
+    services = build(loaded, follow=_followable(global_config, raw))
     for warning in services.warnings:
         _log.warning("configuration", warning=warning)
     services.housekeeping().start()
     return make_app(services)
 
 
+def _followable(global_config: dict[str, str], raw: RawSettings) -> Path | None:
+    """The file to follow: only where reading it again would give what PasteDeploy gave."""
+    file = global_config.get("__file__")
+    try:
+        if file and read_ini(file) == raw:
+            return Path(file)
+    except ConfigError:
+        pass
+    _log.info("changes of users and groups need a restart: these settings do not come from one [app:main] alone")
+    return None
+
+
 def make_app(services: Services) -> Any:
     """The application over wired services; starts nothing in the background."""
-    web = services.settings.get(WebSettings)
     config = Configurator()
     config.add_tween("pypicloud_lite.web.hygiene.hygiene_tween", under=INGRESS)
     ErrorViews(services.settings.get(AccessSettings).realm).mount(config)
-    _mount_features(config, services, web.base_url)
-    app = config.make_wsgi_app()
-    return TrustedProxies(app, web.networks) if web.networks else app
+    _mount(config, services)
+    return TrustedProxies(config.make_wsgi_app(), services.settings.get(WebSettings).networks)
 
 
-def _mount_features(config: Configurator, services: Services, base_url: str | None) -> None:
+def _mount(config: Configurator, services: Services) -> None:
+    """The table of addresses. A path that could be two things is the first of them."""
+    settings, index = services.settings, services.index
+    base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.authenticator)
-    index = services.index
+    home = HomeView(base_url)
     simple = SimpleViews(services.simple, identity, index)
-    files = FileViews(services.downloads, services.storage, identity, index, services.settings.get(ServeSettings))
+    files = FileViews(services.downloads, services.storage, identity, index, settings.get(ServeSettings))
     uploads = UploadViews(
         services.uploads,
         services.storage,
         services.gate,
         identity,
         index,
-        max_bytes=services.settings.get(PublishSettings).max_upload_size,
+        max_bytes=settings.get(PublishSettings).max_upload_size,
         base_url=base_url,
     )
-    uploads.mount(config, home=HomeView(base_url).home, projects=simple.projects)
-    simple.mount_projects(config)
-    files.mount(config)
-    ManageFileViews(services.removals, identity, index).mount(config, read=files.in_default_index)
-    HealthViews(_health(services)).mount(config)
-    simple.mount_root_projects(config)
+    removals = RemovalViews(services.removals, identity, index)
+    health = HealthViews(services.health())
+
+    def add(name: str, *patterns: str, **methods: View) -> None:
+        add_resource(config, name, *patterns, **methods)
+
+    add("root", "/", GET=home.home, POST=uploads.upload)
+    add("lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=simple.projects, POST=uploads.upload)
+    add("legacy", "/legacy/", "/legacy", POST=uploads.upload)
+    add("project", f"/simple/{_PROJECT}/", f"/pypi/{_PROJECT}/", GET=simple.project)
+    add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
+    add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
+    add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
+    add("api.file", f"/api/package/{_PROJECT}/{_FILE}", GET=files.in_default_index, DELETE=removals.delete)
+    add("health", "/health", "/health/", GET=health.whole)
+    add("health.live", "/health/live", GET=health.live)
+    add("health.ready", "/health/ready", GET=health.ready)
+    # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
+    add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
 
 
-def _health(services: Services) -> Health:
-    return Health({"access": services.access.probe, "cache": services.catalog.probe, "storage": services.storage.probe})
+_INDEX = "{owner:[^/]+}/{index:[^/]+}"
+_PROJECT = "{project:[^/]+}"
+_DIGEST = f"{{digest:[0-9a-f]{{{DIGEST_IN_PATH}}}}}"
+_FILE = "{filename:[^/]+}"

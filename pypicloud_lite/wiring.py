@@ -11,8 +11,9 @@ from pydantic import Field
 
 from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
-from pypicloud_lite.access.backends.following import FollowingAccess
+from pypicloud_lite.access.backends.following import FollowingAccess, InForce
 from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.policy import Rules
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.settings import AccessSettings
@@ -38,12 +39,14 @@ from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.settings.choice import CHOICES, Backends
 from pypicloud_lite.settings.declare import Settings
+from pypicloud_lite.settings.environment import variable
 from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.settings.source import RawSettings, read_ini
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.web.health import Health
 from pypicloud_lite.web.settings import WebSettings
 
 
@@ -69,9 +72,19 @@ MODELS: tuple[type[Settings], ...] = (
 """Every feature's settings; those of the chosen storage and access backends join them."""
 
 
+_SERVER = """\
+# For pserve alone: ppc-serve and gunicorn --paste take their address from the command line.
+[server:main]
+use = egg:gunicorn#main
+config = python:pypicloud_lite.cli.gunicorn_settings
+host = 127.0.0.1
+port = 8080
+"""
+
+
 def config_sample() -> str:
     """The text of ``config.ini.sample``: every setting of every feature and backend, with its default."""
-    return render_sample(
+    sample = render_sample(
         [
             ("Which backends", [Backends]),
             ("The index, and how it is reached", [IndexSettings, WebSettings]),
@@ -82,6 +95,7 @@ def config_sample() -> str:
             ("The catalog", [DatabaseSettings]),
         ]
     )
+    return f"{sample}\n{_SERVER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,10 @@ class Services:
         """What interrupted uploads left in the storage."""
         return Leftovers(self.storage, self.catalog, self.clock)
 
+    def health(self) -> Health:
+        """What ``/health`` asks; the names are pypicloud's."""
+        return Health({"access": self.access.probe, "cache": self.catalog.probe, "storage": self.storage.probe})
+
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
         return Housekeeping(self.storage, self.catalog, self.ingest, self.clock, self.resync)
@@ -133,20 +151,23 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
 
 def load_raw(raw: RawSettings, here: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Validate settings that were read already; files lie below ``here`` where nothing else is said."""
-    return load({**_defaults(raw, here, environ), **raw}, environ, MODELS, choices=CHOICES)
+    # A container passes variables on that nobody has set; an empty one must not take a default away.
+    given = {name: text for name, text in environ.items() if text or name not in _DEFAULTED}
+    return load({**_defaults(raw, here, given), **raw}, given, MODELS, choices=CHOICES)
 
 
 def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = None) -> Services:
     """Construct everything; no I/O but the hash of ``PPC_ADMIN_PASSWORD``.
 
-    Users, groups and grants of the file ``follow`` are read again when it changes; all else needs a restart.
+    Users, groups, grants and default rights are read again when the file ``follow`` changes; all else needs a
+    restart.
     """
     index = _default_index(settings)
     database = Database(settings.get(DatabaseSettings))
     catalog = SqlCatalog(database, clock)
     storage: Storage = _backend(settings, "pypi.storage")
-    access = FollowingAccess(follow, lambda: _access(load_settings(follow))) if follow else _access(settings)
-    gate = Gate(access, settings.get(AccessSettings).rules())
+    access, rules = _access(settings, follow)
+    gate = Gate(access, rules)
     ingest = Ingest(storage, catalog, clock)
     return Services(
         settings=settings,
@@ -189,15 +210,22 @@ def _backend(settings: Loaded, key: str) -> Storage:
     return built
 
 
-def _access(settings: Loaded) -> AccessBackend:
+def _access(settings: Loaded, follow: Path | None) -> tuple[AccessBackend, Callable[[], Rules]]:
+    in_force = _in_force(settings)
+    if follow is None:
+        return in_force.backend, lambda: in_force.rules
+    following = FollowingAccess(follow, in_force, lambda: _in_force(load_settings(follow)))
+    return following, following.rules
+
+
+def _in_force(settings: Loaded) -> InForce:
     plugin = settings.plugin("pypi.auth")
     mine = settings.get(plugin.settings)
     if settings.admin is not None:
         if not isinstance(mine, ConfigAccessSettings):
             raise ConfigError("PPC_ADMIN_USER works with pypi.auth = config only: remove it")
         mine = mine.with_admin(settings.admin.username, settings.admin.password.get_secret_value())
-    built: AccessBackend = plugin.build(mine)
-    return built
+    return InForce(plugin.build(mine), settings.get(AccessSettings).rules())
 
 
 def _default_index(settings: Loaded) -> IndexName:
@@ -205,6 +233,9 @@ def _default_index(settings: Loaded) -> IndexName:
         return IndexName.parse(settings.get(IndexSettings).default_index)
     except InvalidName as error:
         raise ConfigError(f"pypi.default_index: {error.message}") from None
+
+
+_DEFAULTED = frozenset(variable(key) for key in ("db.url", "storage.dir", "pypi.storage", "pypi.auth", "pypi.db"))
 
 
 def _defaults(raw: RawSettings, here: Path, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from pypicloud_lite.access.model import NO_GRANTS, Identity, Permission, Right, Target
 from pypicloud_lite.access.policy import Rules, decide, principals
@@ -20,7 +20,7 @@ _DOING = {
 class Gate:
     """Every permission is asked here, on the normalised name of the project that was found."""
 
-    def __init__(self, backend: AccessBackend, rules: Rules) -> None:
+    def __init__(self, backend: AccessBackend, rules: Callable[[], Rules]) -> None:
         self._backend = backend
         self._rules = rules
 
@@ -29,12 +29,7 @@ class Gate:
         if identity.is_admin:
             return True
         target = Target(project, self._backend.grants(project))
-        return decide(identity, permission, target, self._rules)
-
-    def require_read(self, identity: Identity, project: ProjectName) -> None:
-        """Raise what an unknown name would raise too: :meth:`unknown`."""
-        if not self.allows(identity, Permission.READ, project):
-            raise self.unknown(identity, project)
+        return decide(identity, permission, target, self._rules())
 
     def unknown(self, identity: Identity, project: ProjectName) -> PpcError:
         """The answer for a project that is not there, or that the caller may not see.
@@ -43,7 +38,7 @@ class Gate:
         anyone may read by default and this name has no rule of its own.
         """
         if identity.is_authenticated or self.allows(identity, Permission.READ, project):
-            return NotFound(f"There is no project {project} here")
+            return NotFound(f"There is no project {project} here: check its name, or ask an administrator for access")
         return AuthenticationRequired(f"Log in to see whether there is a project {project} here")
 
     def require(self, identity: Identity, permission: Permission, project: ProjectName) -> None:
@@ -57,32 +52,36 @@ class Gate:
             f"User {identity.username} may not {doing} project {project}: ask an administrator of this index"
         )
 
-    def require_login_to_write(self, identity: Identity) -> None:
-        """Refuse an anonymous caller before its body is read, where no rule lets anyone write."""
-        if identity.is_authenticated:
-            return
+    def require_write_somewhere(self, identity: Identity) -> None:
+        """Refuse a caller before its file is taken in, where no rule lets it write anything: 401 or 403."""
         reachable = principals(identity)
-        if self._rules.default_write & reachable:
+        if identity.is_admin or self._rules().default_write & reachable:
             return
-        grants = self._backend.all_grants().values()
-        if any(Right.WRITE in grant.groups.get(group, ()) for grant in grants for group in reachable):
-            return
-        raise AuthenticationRequired("Log in to upload: send a user name and a password with the request")
+        for grants in self._backend.all_grants().values():
+            rights = [grants.users.get(identity.username or "", ()), *(grants.groups.get(one, ()) for one in reachable)]
+            if any(Right.WRITE in some for some in rights):
+                return
+        if not identity.is_authenticated:
+            raise AuthenticationRequired("Log in to upload: send a user name and a password with the request")
+        raise PermissionDenied(
+            f"User {identity.username} may not upload to any project: ask an administrator of this index"
+        )
 
     def readable(self, identity: Identity) -> Callable[[ProjectName], bool]:
         """A test for many projects at once: the rules are asked for once."""
         if identity.is_admin:
             return lambda _project: True
         grants = self._backend.all_grants()
+        rules = self._rules()
 
         def may_read(project: ProjectName) -> bool:
             target = Target(project, grants.get(project, NO_GRANTS))
-            return decide(identity, Permission.READ, target, self._rules)
+            return decide(identity, Permission.READ, target, rules)
 
         return may_read
 
-    def view_key(self, identity: Identity) -> tuple[str, ...]:
+    def view_key(self, identity: Identity) -> tuple[Hashable, ...]:
         """Callers with equal keys see the same projects, until a rule changes (which changes the key)."""
         if identity.is_admin:
             return ("admin",)
-        return (self._backend.serial(), identity.username or "", *sorted(principals(identity)))
+        return (self._backend.serial(), self._rules(), identity.username, principals(identity))

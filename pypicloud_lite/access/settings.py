@@ -55,14 +55,14 @@ class AccessSettings(Settings):
         default="argon2",
         alias="auth.scheme",
         description=(
-            "How new passwords are hashed: argon2, bcrypt, sha512_crypt (sha), sha256_crypt, pbkdf2_sha512 "
+            "How ppc-gen-password -c hashes: argon2, bcrypt, sha512_crypt (sha), sha256_crypt, pbkdf2_sha512 "
             "(pbkdf2) or pbkdf2_sha256"
         ),
     )
     rounds: int | None = Field(
         default=None,
         alias="auth.rounds",
-        description="The cost of new password hashes, in the scheme's own unit; empty: the scheme's default",
+        description="The cost of those hashes, in the scheme's own unit; empty: the scheme's default",
     )
 
     @model_validator(mode="after")

@@ -40,11 +40,23 @@ forwarder_headers = ""
 # One way in, the network: nobody on this machine steers the server over a socket in a home folder.
 control_socket_disable = True
 
-# Requests on stdout, events on stderr. Neither credentials nor the referring page are in a line; of what pip tells
-# about itself and its machine, the beginning is enough.
+# Requests on stdout, events on stderr. Neither credentials, queries nor the referring page are in a line; of what
+# pip tells about itself and its machine, the beginning is enough.
+logger_class = "pypicloud_lite.cli.request_log.RequestLogger"
 accesslog = "-"
 errorlog = "-"
 access_log_format = '%(t)s %(h)s "%(r)s" %(s)s %(B)s %(M)sms "%(a).80s"'
+
+
+def pre_request(worker: Any, req: Any) -> None:
+    """Close the connection after a request whose framing is doubtful; the application refuses it with 400.
+
+    An application cannot ask gunicorn for that: a ``Connection`` header of its own is dropped.
+    """
+    del worker
+    headers = {name.upper(): value.strip().lower() for name, value in req.headers}
+    if headers.get("TRANSFER-ENCODING", "chunked") != "chunked" or ("HOST" not in headers and req.version >= (1, 1)):
+        req.force_close()
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -14,6 +14,7 @@ from paste.deploy import loadapp
 
 from pypicloud_lite import wiring
 from pypicloud_lite.cli.reporting import reports_config_errors
+from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError
 
 SETTINGS = "python:pypicloud_lite.cli.gunicorn_settings"
 DEFAULT_CONFIG = Path("config.ini")
@@ -27,6 +28,15 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_int(self) -> None:
         self.handle_term()
+
+    def handle_hup(self) -> None:
+        """Reload only what would start: a file with a mistake must not end a server that works."""
+        try:
+            self.app.check()
+        except (ConfigError, BackendUnavailable) as error:
+            self.log.error("Not reloaded, the workers stay as they are: %s", error.message)  # noqa: TRY400  no traceback
+        else:
+            super().handle_hup()
 
 
 class Server(Application):  # type: ignore[misc]  # gunicorn has no types
@@ -56,6 +66,10 @@ class Server(Application):  # type: ignore[misc]  # gunicorn has no types
                 if name != "args" and value is not None:
                     self.cfg.set(name, value)
         self.chdir()
+
+    def check(self) -> None:
+        """Raise what would keep the workers from starting."""
+        wiring.prepare(wiring.load_settings(self._config))
 
     def load(self) -> Any:
         """The application, made in each worker after it was forked: no connection is shared between processes."""

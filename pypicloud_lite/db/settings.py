@@ -24,11 +24,6 @@ class DatabaseSettings(Settings):
         alias="db.migrate",
         description="auto: apply pending migrations at start, under a lock; check: refuse to start without them",
     )
-    graceful_reload: bool = Field(
-        True,
-        alias="db.graceful_reload",
-        description="Accepted from older files, without effect: a resync is always graceful",
-    )
     poolclass: Literal["QueuePool", "NullPool"] = Field(
         "QueuePool",
         alias="db.poolclass",

@@ -241,9 +241,12 @@ class Ingest:
         with self._catalog.read() as catalog:
             existing = catalog.file(new.index, str(new.filename))
             reservation = None if existing else catalog.reservation(new.index, str(new.filename))
-        if existing is not None and existing.digests.sha256 != sha256 and not may_overwrite():
-            raise FileExists(_exists(existing.filename, existing.digests.sha256))
-        _check_reservation(reservation, sha256, may_overwrite)
+        if existing is not None:
+            if existing.project != new.filename.project:
+                raise FileExists(_ambiguous(new.filename))
+            if existing.digests.sha256 != sha256 and not may_overwrite():
+                raise FileExists(_exists(existing.filename, existing.digests.sha256))
+        _check_reservation(reservation, new.filename, sha256, may_overwrite)
         return existing
 
     def _store_bytes(self, new: NewFile, spool: Spool) -> FileRecord:
@@ -291,9 +294,8 @@ class Ingest:
                 try:
                     with self._catalog.write(author) as catalog:
                         # Once more, now that no other writer can reserve the name.
-                        _check_reservation(
-                            catalog.reservation(new.index, str(new.filename)), record.digests.sha256, may_overwrite
-                        )
+                        reservation = catalog.reservation(new.index, str(new.filename))
+                        _check_reservation(reservation, new.filename, record.digests.sha256, may_overwrite)
                         return catalog.add_file(record, new.core, new.display_name), None
                 except FilenameTaken:
                     continue
@@ -331,12 +333,29 @@ class Ingest:
                 return
 
 
-def _check_reservation(reservation: Reservation | None, sha256: str, may_overwrite: MayOverwrite) -> None:
-    if reservation is not None and reservation.sha256 != sha256 and not may_overwrite():
+def _check_reservation(
+    reservation: Reservation | None, filename: Filename, sha256: str, may_overwrite: MayOverwrite
+) -> None:
+    if reservation is None:
+        return
+    if reservation.project != filename.project:
+        raise FileExists(_ambiguous(filename))
+    if reservation.sha256 != sha256 and not may_overwrite():
         raise FileExists(
             f"File already exists: {reservation.filename} was here with other content and was deleted, and its "
             "name stays reserved. Upload it under a new version"
         )
+
+
+def _ambiguous(filename: Filename) -> str:
+    """``py-2-1.tar.gz`` is version 1 of py-2 and version 2-1 of py: rights on one are none on the other.
+
+    Says nothing of the other project, which the caller may not be allowed to see.
+    """
+    return (
+        f"File already exists: the name {filename} can be read as a file of another project and was used as such. "
+        "Upload your change under another version"
+    )
 
 
 def _exists(filename: Filename, sha256: str) -> str:

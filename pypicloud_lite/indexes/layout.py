@@ -1,4 +1,4 @@
-"""Where an index keeps its blobs.
+"""Where an index keeps its blobs, and under which path it shows them.
 
 ``{owner}/{index}/{project}/{sha256[:8]}-{random 64 bits}/{filename}``: a person finds a file in a bucket, a key
 never changes its content, and no two attempts share one, so cleaning up after an attempt cannot touch another.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.kernel.errors import InvalidName
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
 
 _ATTEMPT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{16}")
 _SIDECARS = (".manifest.json", ".metadata", ".asc")
+DIGEST_IN_PATH = 16
 PROJECT_DOCUMENT = "project.json"
 _FILE_DEPTH = 5
 _DOCUMENT_DEPTH = 4
@@ -64,3 +67,9 @@ def read_project_document(key: StorageKey) -> tuple[IndexName, ProjectName] | No
         return IndexName(segments[0], segments[1]), ProjectName(segments[2])
     except InvalidName:
         return None
+
+
+def file_path(record: FileRecord) -> str:
+    """The immutable path of a file's bytes, from the server's root and without a leading slash."""
+    digest = record.digests.sha256[:DIGEST_IN_PATH]
+    return f"packages/{record.index}/{record.project}/{digest}/{quote(str(record.filename), safe='')}"

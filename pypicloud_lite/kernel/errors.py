@@ -55,12 +55,6 @@ class NotFound(PpcError):
     code = "not-found"
 
 
-class MethodNotAllowed(PpcError):
-    """The path exists but not with this method."""
-
-    code = "method-not-allowed"
-
-
 class Conflict(PpcError):
     """What was asked for contradicts what is there."""
 

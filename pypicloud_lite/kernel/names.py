@@ -12,6 +12,16 @@ from pypicloud_lite.kernel.errors import InvalidName
 
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _INDEX_PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.ASCII)
+RESERVED_WORDS = frozenset(
+    {
+        *("account", "acct", "admin", "api", "health", "legacy", "login", "logout", "manage", "metrics", "packages"),
+        *("project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats"),
+        # what browsers and crawlers ask for by themselves
+        *("apple-touch-icon.png", "favicon.ico", "index.html", "robots.txt"),
+    }
+)
+"""First path segments that are no index owner and, at the root, no project (below ``/simple/`` it is one)."""
+
 _MAX_PROJECT = 128
 _MAX_INDEX_PART = 60
 _MAX_KEY = 900
@@ -57,6 +67,8 @@ class IndexName:
                     f"{shown(part)} cannot be part of an index name: use at most {_MAX_INDEX_PART} lower-case "
                     "ASCII letters, digits, '.', '_' and '-', beginning and ending with a letter or digit"
                 )
+        if self.owner in RESERVED_WORDS:
+            raise InvalidName(f"{shown(self.owner)} cannot own an index: the word begins other paths of this server")
         if self.name == "json":
             raise InvalidName("An index cannot be named 'json': that word ends the JSON API's paths")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -94,6 +94,7 @@ class Resync:
     ) -> None:
         self._storage = storage
         self._catalog = catalog
+        self._ingest = ingest
         self._index = index
         self._clock = clock
         self._heartbeat = heartbeat
@@ -113,8 +114,11 @@ class Resync:
             for (index, project), own in inventory.own.items():
                 self._restore(pool, inventory, index, project, own, named)
                 self._heartbeat()
-        self._import(inventory, named)
-        self._remove_vanished(inventory, began)
+            self._import(inventory, named)
+            for index, project in self._check_rows(inventory, began):
+                # A row hid what project.json says of its name.
+                self._restore(pool, inventory, index, project, inventory.project(index, project), named)
+        self._report.remarks = list(dict.fromkeys(self._report.remarks))
         self._report.remarks += [f"{key}: not a distribution file, left alone" for key in inventory.strays]
         return self._report
 
@@ -245,25 +249,54 @@ class Resync:
         if remark is not None:
             self._report.remarks.append(remark)
 
-    def _remove_vanished(self, inventory: Inventory, began: datetime) -> None:
-        """Rows whose bytes are not there: asked for once more, one by one, before a row goes."""
+    def _check_rows(self, inventory: Inventory, began: datetime) -> set[tuple[IndexName, ProjectName]]:
+        """Rows whose bytes or manifest are not there; the projects of which something was removed.
+
+        What the listing did not show is asked for once more, one by one, before anything is done about it.
+        """
+        told = {home for own in inventory.own.values() for home in own.manifests}
+        removed: set[tuple[IndexName, ProjectName]] = set()
         with self._catalog.read() as catalog:
             suspects = [
                 row
                 for row in catalog.all_files(self._index)
-                if row.key.value not in inventory.sizes
+                if (row.key.value not in inventory.sizes or row.home not in told)
                 and row.uploaded_at < began
                 and row.manifest is ManifestState.DONE
             ]
+        if suspects and not inventory.sizes:
+            self._report.remarks.append("The storage has no file at all: is it the right one? Nothing was removed")
+            return removed
         for row in suspects:
-            try:
-                self._storage.stat(row.key)
-            except BlobNotFound:
-                with self._catalog.write(RESYNC) as catalog:
-                    gone = catalog.remove_file(row, reserve=False)
-                if gone:
-                    self._report.removed += 1
-                    self._report.remarks.append(f"{row.key}: the file is gone, {row.filename} is not listed any more")
+            if not self._is_there(row.key):
+                if self._remove(row):
+                    removed.add((row.index, row.project))
+            elif not self._is_there(row.manifest_key):
+                self._tell_again(row)
+        return removed
+
+    def _is_there(self, key: StorageKey) -> bool:
+        try:
+            self._storage.stat(key)
+        except BlobNotFound:
+            return False
+        return True
+
+    def _remove(self, row: FileRecord) -> bool:
+        with self._catalog.write(RESYNC) as catalog:
+            gone = catalog.remove_file(row, reserve=False)
+        if gone:
+            self._report.removed += 1
+            self._report.remarks.append(f"{row.key}: the file is gone, {row.filename} is not listed any more")
+        return gone
+
+    def _tell_again(self, row: FileRecord) -> None:
+        """Write a manifest that got lost from the row, as one that never was written."""
+        with self._catalog.write(RESYNC) as catalog:
+            if not catalog.mark_manifest(row.id, done=False):
+                return
+        if self._ingest.settle(replace(row, manifest=ManifestState.PENDING)):
+            self._report.remarks.append(f"{row.manifest_key}: was missing, written anew from the catalog")
 
 
 def _surviving(

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyramid.config import Configurator
 from pyramid.request import Request
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.model import Author, FileRecord
+from pypicloud_lite.indexes.layout import file_path
 from pypicloud_lite.kernel.errors import Gone, InvalidRequest, PpcError, TooLarge
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.publish.form import FormLimits, UploadForm, read_form
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.upload import Uploads
-from pypicloud_lite.serve.pages import file_path
 from pypicloud_lite.storage.port import Spool, Storage
-from pypicloud_lite.web.hygiene import drain
+from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.responses import PlainResponse, respond, respond_json
-from pypicloud_lite.web.routing import View, add_resource
 
 _NO_EFFECT = frozenset({"submit", "submit_pkg_info", "verify", "register"})
 
 
 class UploadViews:
-    """``POST`` of the legacy form."""
+    """``POST`` of the legacy form; at every address with and without slash, as a redirected POST loses its body."""
 
     def __init__(
         self,
@@ -46,23 +44,19 @@ class UploadViews:
         self._limits = FormLimits(max_bytes=max_bytes)
         self._base_url = base_url
 
-    def mount(self, config: Configurator, home: View, projects: View) -> None:
-        """All four addresses, with and without slash: a redirected POST would lose its body."""
-        add_resource(config, "root", "/", GET=home, POST=self.upload)
-        add_resource(config, "lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=projects, POST=self.upload)
-        add_resource(config, "legacy", "/legacy/", "/legacy", POST=self.upload)
-
     def upload(self, request: Request) -> PlainResponse:
         """One file in, or an old action that has no effect any more."""
-        environ = request.environ
+        body = RequestBody(request.environ)
         try:
-            return self._read(request)
+            answer = self._read(request, body)
         except PpcError:
-            # Whoever is still sending reads no answer: take the rest, within the limit of an upload.
-            drain(environ, self._max_bytes)
+            # Whoever is still sending reads no answer.
+            body.drain()
             raise
+        body.release()
+        return answer
 
-    def _read(self, request: Request) -> PlainResponse:
+    def _read(self, request: Request, body: RequestBody) -> PlainResponse:
         environ = request.environ
         identity = self._identity(request)
         length = request.content_length
@@ -73,13 +67,13 @@ class UploadViews:
             )
 
         def spool(expected_size: int | None) -> Spool:
-            self._gate.require_login_to_write(identity)
+            self._gate.require_write_somewhere(identity)
             return self._storage.spool(expected_size)
 
         content_type = environ.get("CONTENT_TYPE", "")
         if content_type.partition(";")[0].strip().lower() in {"text/xml", "application/xml"}:
             raise InvalidRequest("XML-RPC is not available here: read the Simple API below /simple/ instead")
-        with read_form(environ["wsgi.input"], content_type, length, spool_factory=spool, limits=self._limits) as form:
+        with read_form(body, content_type, length, spool_factory=spool, limits=self._limits) as form:
             return self._act(request, form)
 
     def _act(self, request: Request, form: UploadForm) -> PlainResponse:
@@ -118,18 +112,13 @@ class UploadViews:
         }
 
 
-class ManageFileViews:
-    """pypicloud's address of a file: read it, delete it."""
+class RemovalViews:
+    """``DELETE`` of a file."""
 
     def __init__(self, removals: Removals, identity: RequestIdentity, index: IndexName) -> None:
         self._removals = removals
         self._identity = identity
         self._index = index
-
-    def mount(self, config: Configurator, read: View) -> None:
-        """One address, two methods."""
-        pattern = "/api/package/{project:[^/]+}/{filename:[^/]+}"
-        add_resource(config, "api.file", pattern, GET=read, DELETE=self.delete)
 
     def delete(self, request: Request) -> PlainResponse:
         """Delete the file."""

@@ -24,20 +24,24 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page in both of its encodings; ``gzipped`` is ``plain`` where compression gains nothing."""
+    """One page in both of its encodings; ``gzipped`` is ``plain`` where compression gains nothing.
+
+    ``serial`` is that of what the page shows.
+    """
 
     plain: Rendered
     gzipped: Rendered
+    serial: int
 
     @classmethod
-    def of(cls, body: bytes) -> Page:
+    def of(cls, body: bytes, serial: int) -> Page:
         """Compress and hash once."""
         plain = Rendered(body, _etag(body))
         if len(body) < _WORTH_COMPRESSING:
-            return cls(plain, plain)
+            return cls(plain, plain, serial)
         # mtime 0: the same page has the same ETag on every worker and host.
         packed = gzip.compress(body, _LEVEL, mtime=0)
-        return cls(plain, Rendered(packed, _etag(packed), "gzip"))
+        return cls(plain, Rendered(packed, _etag(packed), "gzip"), serial)
 
     def encoded(self, *, gzip_accepted: bool) -> Rendered:
         """The encoding that the caller understands."""
@@ -58,14 +62,14 @@ class PageCache:
         self._pages: OrderedDict[Hashable, tuple[Hashable, Page]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, revision: Hashable, render: Callable[[], bytes]) -> Page:
+    def get(self, key: Hashable, revision: Hashable, draw: Callable[[], Page]) -> Page:
         """The page kept under ``key`` if it is of this revision, else a new one."""
         with self._lock:
             kept = self._pages.get(key)
             if kept is not None and kept[0] == revision:
                 self._pages.move_to_end(key)
                 return kept[1]
-        page = Page.of(render())
+        page = draw()
         self._keep(key, revision, page)
         return page
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError
@@ -50,11 +50,9 @@ class Downloads:
             project = ProjectName.parse(spelling)
         except InvalidName:
             raise self._missing(filename) from None
-        try:
-            self._gate.require_read(identity, project)
-        except NotFound:
-            # In the words for a file that is not there: others would tell a hidden project from an unknown one.
-            raise self._missing(filename) from None
+        visible = self._gate.allows(identity, Permission.READ, project)
+        if not visible and not identity.is_authenticated:
+            raise self._gate.unknown(identity, project)
         name, part = _split(filename)
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.file(index, name) if name.isascii() else None
@@ -64,7 +62,8 @@ class Downloads:
                 holder = catalog.project(index, project)
                 if holder is not None and holder.status is ProjectStatus.QUARANTINED:
                     record = None
-        if record is None or record.project != project:
+        # A hidden file costs the same queries, and is told of in the same words, as one that is not there.
+        if record is None or record.project != project or not visible:
             raise self._missing(filename)
         if digest is not None and not record.digests.sha256.startswith(digest):
             raise self._missing(filename)
@@ -82,7 +81,9 @@ class Downloads:
 
     @staticmethod
     def _missing(filename: str) -> PpcError:
-        return NotFound(f"There is no file {filename!a} here")
+        return NotFound(
+            f"There is no file {filename!a} here: check its name, or ask an administrator for access to its project"
+        )
 
 
 def _split(filename: str) -> tuple[str, Part]:

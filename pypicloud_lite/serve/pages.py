@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
+from pypicloud_lite.indexes.layout import file_path
 from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.kernel.versions import parse_version
 
 API_VERSION = "1.4"
-_DIGEST_IN_URL = 16
 
 _HTML_HEAD = (
     '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -48,12 +47,6 @@ class ProjectPage:
             status_reason=project.status_reason,
             serial=project.serial,
         )
-
-
-def file_path(record: FileRecord) -> str:
-    """The immutable path of a file, from the server's root and without a leading slash."""
-    digest = record.digests.sha256[:_DIGEST_IN_URL]
-    return f"packages/{record.index}/{record.project}/{digest}/{quote(str(record.filename), safe='')}"
 
 
 def project_json(page: ProjectPage, root: str) -> bytes:

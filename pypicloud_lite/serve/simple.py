@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import CatalogState, ProjectStatus
+from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
 from pypicloud_lite.serve.pages import ProjectPage, list_html, list_json, project_html, project_json
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A page and the serial of what it shows."""
-
-    page: Page
-    serial: int
 
 
 class StillRebuilding(CatalogUnavailable):
@@ -38,48 +28,50 @@ class SimpleApi:
         self._gate = gate
         self._cache = cache
 
-    def project(
-        self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str
-    ) -> Listing:
-        """The page of a project; raises what the gate says of one that is unknown or hidden."""
-        self._gate.require_read(identity, name)
+    def project(self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str) -> Page:
+        """The page of a project; raises what the gate says of one that is unknown or hidden.
+
+        A hidden project costs a logged-in caller the same queries as an unknown one, so that the time tells nothing.
+        """
+        visible = self._gate.allows(identity, Permission.READ, name)
+        if not visible and not identity.is_authenticated:
+            raise self._gate.unknown(identity, name)
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.project(index, name)
-            if record is None or not record.file_count:
+            if record is None or not record.file_count or not visible:
                 raise self._unknown(catalog, identity, name)
 
-            def render() -> bytes:
+            def draw() -> bytes:
                 page = ProjectPage.of(record, catalog.files(index, name))
                 return project_json(page, root) if form is Representation.JSON else project_html(page, root)
 
             key = ("project", index, name, form is Representation.JSON, root)
-            page = self._cache.get(key, record.revision, render)
-        return Listing(page, record.serial)
+            return self._cache.get(key, record.revision, lambda: Page.of(draw(), record.serial))
 
-    def projects(self, identity: Identity, index: IndexName, form: Representation) -> Listing:
+    def projects(self, identity: Identity, index: IndexName, form: Representation) -> Page:
         """The list of projects that the caller may read; never a refusal, an empty list at worst.
 
-        A quarantined project is not in it: what lists no files is not offered.
+        Its serial is the highest of what it shows: one that hidden projects raise would tell of them. A quarantined
+        project is not in it: what lists no files is not offered.
         """
         with self._catalog.read(snapshot=False) as catalog:
-            state: CatalogState = catalog.state()
+            revision = catalog.state().revision
 
-            def render() -> bytes:
+            def draw() -> Page:
                 may_read = self._gate.readable(identity)
-                names = [
-                    record.name
+                shown = [
+                    record
                     for record in catalog.projects(index)
                     if record.status is not ProjectStatus.QUARANTINED and may_read(record.name)
                 ]
-                draw = list_json if form is Representation.JSON else list_html
-                return draw(names, state.serial)
+                serial = max((record.serial for record in shown), default=0)
+                write = list_json if form is Representation.JSON else list_html
+                return Page.of(write([record.name for record in shown], serial), serial)
 
             key = ("projects", index, self._gate.view_key(identity), form is Representation.JSON)
-            page = self._cache.get(key, state.revision, render)
-        return Listing(page, state.serial)
+            return self._cache.get(key, revision, draw)
 
     def _unknown(self, catalog: CatalogReader, identity: Identity, name: ProjectName) -> Exception:
-        since = catalog.state().rebuilding_since
-        if since is not None and self._gate.allows(identity, Permission.READ, name):
+        if catalog.state().rebuilding_since is not None:
             return StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
         return self._gate.unknown(identity, name)

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from html import escape
 
-from pyramid.config import Configurator
 from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
-from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, shown
+from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.downloads import Download, Downloads, Part
 from pypicloud_lite.serve.negotiation import Representation, accepts_gzip, negotiate
 from pypicloud_lite.serve.settings import ServeSettings
-from pypicloud_lite.serve.simple import Listing, SimpleApi
+from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.storage.port import Span, Storage
 from pypicloud_lite.web.conditional import matches, parse_range
 from pypicloud_lite.web.responses import PlainResponse, not_modified, redirect, respond, stream
-from pypicloud_lite.web.routing import add_resource
-
-RESERVED_WORDS = frozenset(
-    {
-        *("account", "acct", "admin", "api", "health", "legacy", "login", "logout", "manage", "metrics", "packages"),
-        *("project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats"),
-        # what browsers and crawlers ask for by themselves
-        *("apple-touch-icon.png", "favicon.ico", "index.html", "robots.txt"),
-    }
-)
-"""First path segments that are never a project's page at the root; the project is below ``/simple/`` all the same."""
 
 _YEAR = 31_536_000
-_PROJECT = "{project:[^/]+}"
-_FILE = "{filename:[^/]+}"
 
 
 class HomeView:
@@ -76,23 +63,13 @@ class SimpleViews:
         self._identity = identity
         self._index = index
 
-    def mount_projects(self, config: Configurator) -> None:
-        """Project pages below the two prefixes."""
-        add_resource(config, "project", f"/simple/{_PROJECT}/", f"/pypi/{_PROJECT}/", GET=self.project)
-        add_resource(config, "project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=self.add_slash)
-
-    def mount_root_projects(self, config: Configurator) -> None:
-        """Project pages at the root; mounted last, so that every other address wins."""
-        add_resource(config, "root.project", f"/{_PROJECT}/", GET=self.root_project)
-        add_resource(config, "root.project.bare", f"/{_PROJECT}", GET=self.root_project)
-
     def projects(self, request: Request) -> PlainResponse:
         """The list of projects."""
         if not request.path_info.endswith("/"):
             return self.add_slash(request)
         form = _representation(request)
-        listing = self._simple.projects(self._identity(request), self._index, form)
-        return self._page(request, listing, form)
+        page = self._simple.projects(self._identity(request), self._index, form)
+        return self._send(request, page, form)
 
     def project(self, request: Request) -> PlainResponse:
         """The page of one project; any other spelling of its name redirects to it."""
@@ -105,13 +82,13 @@ class SimpleViews:
             return redirect(f"../{name}/{_query(request)}", permanent=True)
         depth = request.environ["PATH_INFO"].count("/") - 1
         form = _representation(request)
-        listing = self._simple.project(self._identity(request), self._index, name, form, "../" * depth)
-        return self._page(request, listing, form)
+        page = self._simple.project(self._identity(request), self._index, name, form, "../" * depth)
+        return self._send(request, page, form)
 
     def root_project(self, request: Request) -> PlainResponse:
         """The page of a project at the root, where reserved words win over project names."""
         if request.matchdict["project"].lower() in RESERVED_WORDS:
-            raise NotFound("There is nothing at this address")
+            raise NotFound("There is nothing at this address: check its spelling")
         return self.project(request) if request.path_info.endswith("/") else self.add_slash(request)
 
     def add_slash(self, request: Request) -> PlainResponse:
@@ -123,16 +100,16 @@ class SimpleViews:
             raise NotFound(f"There is no project {shown(last)} here") from None
         return redirect(f"{last}/{_query(request)}", permanent=True)
 
-    def _page(self, request: Request, listing: Listing, form: Representation) -> PlainResponse:
+    def _send(self, request: Request, page: Page, form: Representation) -> PlainResponse:
         environ = request.environ
-        rendered = listing.page.encoded(gzip_accepted=accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING")))
+        rendered = page.encoded(gzip_accepted=accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING")))
         private = self._identity(request).is_authenticated
         headers = [
             ("ETag", rendered.etag),
             # no Last-Modified: uv would take a page with one for fresh without asking
             ("Cache-Control", "private, no-cache" if private else "no-cache"),
             ("Vary", "Accept, Accept-Encoding, Authorization"),
-            ("X-PyPI-Last-Serial", str(listing.serial)),
+            ("X-PyPI-Last-Serial", str(page.serial)),
         ]
         if matches(environ.get("HTTP_IF_NONE_MATCH"), rendered.etag):
             return not_modified(headers)
@@ -165,12 +142,6 @@ class FileViews:
         self._identity = identity
         self._index = index
         self._settings = settings
-
-    def mount(self, config: Configurator) -> None:
-        """The immutable address, and the one by name."""
-        base = f"/packages/{{owner:[^/]+}}/{{index:[^/]+}}/{_PROJECT}"
-        add_resource(config, "file", f"{base}/{{digest:[0-9a-f]{{16}}}}/{_FILE}", GET=self.by_digest)
-        add_resource(config, "file.named", f"{base}/{_FILE}", GET=self.by_name)
 
     def by_digest(self, request: Request) -> PlainResponse:
         """Bytes that never change under this URL."""

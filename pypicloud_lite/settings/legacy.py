@@ -110,6 +110,8 @@ _BEAKER = "this server does not use Beaker"
 _LOGINS = "there are no web logins in this version"
 _NO_SCAFFOLD = "this server is not configured through Pyramid's settings"
 _HASHES = "every file is hashed"
+_GRACEFUL = "every rebuild is a graceful one"
+_OWN_KEYS = "new objects get keys of another form, and old ones are found under either of theirs"
 
 _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -131,6 +133,8 @@ _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pyramid.*",
         ),
         _HASHES: ("pypi.calculate_package_hashes",),
+        _GRACEFUL: ("db.graceful_reload",),
+        _OWN_KEYS: ("storage.prepend_hash",),
     }
 )
 

@@ -21,7 +21,6 @@ STATUSES: dict[type[PpcError], int] = {
     errors.AuthenticationRequired: 401,
     errors.PermissionDenied: 403,
     errors.NotFound: 404,
-    errors.MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
@@ -77,7 +76,7 @@ class ErrorViews:
 
     def not_found(self, request: Request) -> PlainResponse:
         """No route."""
-        return tell(request, 404, "There is nothing at this address", "not-found")
+        return tell(request, 404, "There is nothing at this address: check its spelling", "not-found")
 
     def bug(self, error: Exception, request: Request) -> PlainResponse:
         """A fault of this server: the caller gets a number, the log the rest."""

@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
-from pyramid.config import Configurator
 from pyramid.request import Request
 
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.web.responses import PlainResponse, respond, respond_json
-from pypicloud_lite.web.routing import add_resource
 
 _log = structlog.get_logger("pypicloud_lite.health")
 
@@ -21,29 +19,39 @@ Probe = Callable[[], None]
 
 
 class Health:
-    """Runs every probe at once, each within ``timeout`` seconds; an answer is kept for ``keep`` seconds.
+    """Runs every probe at once, each within ``timeout`` seconds.
 
-    Keeping it bounds what an anonymous caller can make storage and database do. A probe that hangs is not
-    started again before it has ended.
+    One caller probes, and others get the answer before it: it is kept for ``keep`` seconds when all is well, for
+    ``keep_fault`` when not. So what an anonymous caller can make storage and database do is bounded, and no thread
+    but one ever waits for them. A probe that hangs is not started again before it has ended.
     """
 
-    def __init__(self, probes: Mapping[str, Probe], timeout: float = 5.0, keep: float = 2.0) -> None:
+    def __init__(
+        self, probes: Mapping[str, Probe], timeout: float = 5.0, keep: float = 15.0, keep_fault: float = 2.0
+    ) -> None:
         self._probes = probes
         self._timeout = timeout
         self._keep = keep
-        self._lock = threading.Lock()
+        self._keep_fault = keep_fault
+        self._probing = threading.Lock()
+        self._first = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
         self._running: dict[str, Future[str]] = {}
-        self._checked_at = float("-inf")
+        self._stale_at = float("-inf")
         self._result: dict[str, str] = {}
 
     def check(self) -> Mapping[str, str]:
         """The fault of each part, an empty text where there is none."""
-        with self._lock:
-            if time.monotonic() - self._checked_at >= self._keep:
+        if time.monotonic() >= self._stale_at and self._probing.acquire(blocking=False):
+            try:
                 self._result = self._run()
-                self._checked_at = time.monotonic()
-            return self._result
+                keep = self._keep_fault if any(self._result.values()) else self._keep
+                self._stale_at = time.monotonic() + keep
+                self._first.set()
+            finally:
+                self._probing.release()
+        self._first.wait(self._timeout + 1)
+        return self._result
 
     def _run(self) -> dict[str, str]:
         if self._pool is None:
@@ -73,12 +81,6 @@ class HealthViews:
 
     def __init__(self, health: Health) -> None:
         self._health = health
-
-    def mount(self, config: Configurator) -> None:
-        """Add the routes."""
-        add_resource(config, "health", "/health", "/health/", GET=self.whole)
-        add_resource(config, "health.live", "/health/live", GET=self.live)
-        add_resource(config, "health.ready", "/health/ready", GET=self.ready)
 
     def whole(self, _request: Request) -> PlainResponse:
         """Each part by name, an empty text where all is well; 503 when one is not."""

@@ -9,10 +9,12 @@ from urllib.parse import unquote_to_bytes
 from pyramid.registry import Registry
 from pyramid.request import Request
 
+from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.errors import tell
 
 _MAX_STRAY_BODY = 64 * 1024
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_PATH = 4096
 _DEFAULT_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -63,9 +65,23 @@ def _refusal(request: Request) -> tuple[int, str, str] | None:
         return 400, "The request has no Host header: HTTP/1.1 requires one", "invalid-request"
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
         return 400, "This Transfer-Encoding is not understood: send chunked or none", "invalid-request"
-    if environ["REQUEST_METHOD"] in _BODYLESS:
-        return _drain_stray_body(environ)
+    if environ["REQUEST_METHOD"] in _BODYLESS and (refusal := _drain_stray_body(environ)) is not None:
+        return refusal
+    if environ["REQUEST_METHOD"] not in _SAFE and _from_another_site(environ):
+        return 403, "A page of another site may not change anything here: use this server's own pages", "cross-site"
     return None
+
+
+def _from_another_site(environ: dict[str, Any]) -> bool:
+    """Whether a browser says so: it sends a remembered Basic login along with any page's request.
+
+    Package clients send neither header.
+    """
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = environ.get("HTTP_ORIGIN")
+    return origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST")
 
 
 def _is_utf8(query: str) -> bool:
@@ -83,22 +99,13 @@ def _drain_stray_body(environ: dict[str, Any]) -> tuple[int, str, str] | None:
     if length == "0" and not chunked:
         return None
     too_large = 413, f"A {environ['REQUEST_METHOD']} request takes no body: leave it out", "too-large"
-    if not chunked and (not length.isdigit() or int(length) > _MAX_STRAY_BODY):
+    if not chunked and (not length.isdecimal() or int(length) > _MAX_STRAY_BODY):
         return too_large
     left = _MAX_STRAY_BODY + 1 if chunked else int(length)
-    stream = environ["wsgi.input"]
-    while left > 0 and (chunk := stream.read(min(left, 16384))):
-        left -= len(chunk)
+    body = RequestBody(environ)
+    try:
+        while left > 0 and (chunk := body.read(min(left, 16384))):
+            left -= len(chunk)
+    except OSError:
+        return 400, "The body of this request is malformed or broke off: leave it out", "invalid-request"
     return too_large if chunked and left <= 0 else None
-
-
-def drain(environ: dict[str, Any], limit: int) -> bool:
-    """Read and forget the rest of a body, so that its sender reads our answer; False past ``limit`` bytes."""
-    stream = environ["wsgi.input"]
-    left = limit
-    while left > 0:
-        chunk = stream.read(min(left, 256 * 1024))
-        if not chunk:
-            return True
-        left -= len(chunk)
-    return False

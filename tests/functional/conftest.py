@@ -54,6 +54,19 @@ def make_shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         world.close()
 
 
+@pytest.fixture(scope="session")
+def routes() -> Callable[[World], list[str]]:
+    """The patterns of every route that the application has."""
+
+    def patterns(world: World) -> list[str]:
+        app = world.app.app
+        while not hasattr(app, "routes_mapper"):
+            app = app._app
+        return [route.pattern for route in app.routes_mapper.get_routes()]
+
+    return patterns
+
+
 @pytest.fixture
 def set_status() -> SetStatus:
     """Give a project a PEP 792 status; no HTTP address does that yet, so the catalog's port does."""

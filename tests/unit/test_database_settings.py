@@ -65,7 +65,6 @@ def test_engine_options_reach_the_engine(tmp_path):
             "db.max_overflow": "4",
             "db.pool_timeout": "0.5",
             "db.poolclass": "sqlalchemy.pool.QueuePool",
-            "db.graceful_reload": "true",
         }
     )
     pool = Database(settings).engine.pool

@@ -33,14 +33,14 @@ DECLARED = """
     pypi.allow_overwrite pypi.allow_delete pypi.realm pypi.stream_files pypi.package_max_age
     pypi.storage pypi.db pypi.auth
     storage.dir
-    storage.bucket storage.prefix storage.prepend_hash storage.expire_after storage.redirect_urls
+    storage.bucket storage.prefix storage.expire_after storage.redirect_urls
     storage.object_acl storage.storage_class storage.region_name storage.public_url
     storage.server_side_encryption storage.aws_access_key_id storage.aws_secret_access_key
     storage.aws_session_token storage.endpoint_url storage.use_ssl storage.verify storage.api_version
     storage.signature_version storage.user_agent storage.user_agent_extra storage.connect_timeout
     storage.read_timeout storage.parameter_validation storage.max_pool_connections storage.proxies
     storage.use_accelerate_endpoint storage.payload_signing_enabled storage.addressing_style
-    db.url db.poolclass db.graceful_reload db.pool_size db.max_overflow db.pool_recycle db.pool_timeout
+    db.url db.poolclass db.pool_size db.max_overflow db.pool_recycle db.pool_timeout
     db.pool_pre_ping db.pool_use_lifo db.echo
     auth.scheme auth.rounds auth.admins
     user.alice group.ops package.a.user.alice package.a.group.ops
@@ -68,7 +68,7 @@ REFUSED = """
     auth.aws_session_token auth.profile_name
 """
 WITHOUT_EFFECT = """
-    pypi.calculate_package_hashes
+    pypi.calculate_package_hashes db.graceful_reload storage.prepend_hash
     session.encrypt_key session.validate_key session.secure session.type session.httponly
     session.invalidate_corrupt session.crypto_type session.timeout session.lock_dir session.data_dir
     session.cookie_domain session.cookie_expires session.key

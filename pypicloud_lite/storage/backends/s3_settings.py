@@ -61,11 +61,6 @@ class S3Settings(Settings):
     prefix: str = Field(
         default="", alias="storage.prefix", description="Put before every key as it is written (with its '/')"
     )
-    prepend_hash: bool = Field(
-        default=True,
-        alias="storage.prepend_hash",
-        description="Of pypicloud: accepted, objects written by it are read with and without the hash",
-    )
     create_bucket: bool = Field(
         default=False,
         alias="storage.create_bucket",
