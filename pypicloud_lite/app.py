@@ -12,7 +12,8 @@ from pyramid.tweens import INGRESS
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
-from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError
+from pypicloud_lite.kernel.errors import ConfigError
+from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.views import RemovalViews, UploadViews
 from pypicloud_lite.serve.settings import ServeSettings
@@ -24,7 +25,7 @@ from pypicloud_lite.web.logs import configure_logging
 from pypicloud_lite.web.proxies import TrustedProxies
 from pypicloud_lite.web.routing import View, add_resource
 from pypicloud_lite.web.settings import WebSettings
-from pypicloud_lite.wiring import Services, build, load_raw, prepare
+from pypicloud_lite.wiring import Services, build, load_raw
 
 _log = structlog.get_logger("pypicloud_lite")
 
@@ -38,16 +39,27 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     here = Path(global_config.get("here", "."))
     raw = from_factory(global_config, settings)
     loaded = load_raw(raw, here.resolve())
-    try:
-        prepare(loaded)
-    except BackendUnavailable as error:
-        # A worker that is started while the database is down must not end the server: it answers 503 until then.
-        _log.warning("starting without a backend", why=error.message)
     services = build(loaded, follow=_followable(global_config, raw))
     for warning in services.warnings:
         _log.warning("configuration", warning=warning)
-    services.housekeeping().start()
-    return make_app(services)
+    return Served(make_app(services), services.housekeeping())
+
+
+class Served:
+    """The application with its housekeeping, which begins with the first request of each process.
+
+    Or earlier where the server says that the process will not fork any more: ``cli/gunicorn_settings.py``. Storage
+    and database are made ready there too, so that a worker that starts while they are down does not end the
+    server: it answers 503 until they are there.
+    """
+
+    def __init__(self, app: Any, housekeeping: Housekeeping) -> None:
+        self._app = app
+        self.housekeeping = housekeeping
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.housekeeping.ensure()
+        return self._app(environ, start_response)
 
 
 def _followable(global_config: dict[str, str], raw: RawSettings) -> Path | None:

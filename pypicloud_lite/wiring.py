@@ -27,6 +27,7 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
 from pypicloud_lite.ops.resync import Report, Resync
@@ -126,6 +127,15 @@ class Services:
         """Rebuild the catalog from storage."""
         return Resync(self.storage, self.catalog, self.ingest, self.index, self.clock, heartbeat).run()
 
+    def first_rebuild(self) -> FirstRebuild:
+        """The very first rebuild."""
+        return FirstRebuild(self.storage, self.catalog, self.clock, self.resync)
+
+    def resync_or_first(self) -> Report:
+        """Rebuild, announced as the first one where it is: the server then takes over if this process dies."""
+        first = self.first_rebuild()
+        return first.run() if first.claim() else self.resync()
+
     def leftovers(self) -> Leftovers:
         """What interrupted uploads left in the storage."""
         return Leftovers(self.storage, self.catalog, self.clock)
@@ -136,7 +146,7 @@ class Services:
 
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
-        return Housekeeping(self.storage, self.catalog, self.ingest, self.clock, self.resync)
+        return Housekeeping(self.storage, self.ingest, self.first_rebuild(), self.clock, lambda: prepare(self.settings))
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Loaded:

@@ -64,10 +64,11 @@ def _create_state() -> None:
         sa.Column("serial", sa.BigInteger(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("rebuilding_since", _time(), nullable=True),
+        sa.Column("rebuilt_at", _time(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_catalog_state"),
         **_TABLE,
     )
-    op.bulk_insert(state, [{"id": 1, "serial": 0, "revision": secrets.randbits(63), "rebuilding_since": None}])
+    op.bulk_insert(state, [{"id": 1, "serial": 0, "revision": secrets.randbits(63)}])
 
 
 def _create_projects() -> None:
@@ -145,6 +146,7 @@ def _create_reservations() -> None:
         sa.Column("project", _name(128), nullable=False),
         sa.Column("filename", _name(200), nullable=False),
         sa.Column("sha256", _name(64), nullable=False),
+        sa.Column("serial", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reservations"),
         sa.UniqueConstraint("index_name", "filename", name="uq_reservations_index_name_filename"),
         **_TABLE,

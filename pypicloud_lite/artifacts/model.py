@@ -31,7 +31,7 @@ class CoreMetadata:
 class Limits:
     """The budget of one reading; every number is a ceiling and passing it is a refusal."""
 
-    metadata_bytes: int = 8 * 1024 * 1024
+    metadata_bytes: int = 2 * 1024 * 1024
     inflated_bytes: int = 2 * 1024 * 1024 * 1024
     inflate_ratio: int = 200
     entries: int = 100_000

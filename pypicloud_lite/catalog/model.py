@@ -112,25 +112,30 @@ class ProjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A deleted filename: only the same bytes may come back under it, unless the caller may overwrite."""
+    """A deleted filename: only the same bytes may come back under it, unless the caller may overwrite.
+
+    ``serial`` is that of the deletion: a manifest with a lower one is of a file that it deleted.
+    """
 
     index: IndexName
     project: ProjectName
     filename: str
     sha256: str
+    serial: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogState:
-    """The catalog as a whole.
+    """``revision`` changes with every change of the catalog.
 
-    ``revision`` changes with every change; ``rebuilding_since`` is None but while the very first rebuild of an
-    empty catalog runs.
+    ``rebuilt_at`` is None until the storage was looked at for the first time, and ``rebuilding_since`` is None but
+    while that first rebuild runs: then it is the time of its last sign of life.
     """
 
     serial: int
     revision: int
     rebuilding_since: datetime | None
+    rebuilt_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

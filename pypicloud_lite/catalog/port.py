@@ -130,7 +130,10 @@ class CatalogWriter(CatalogReader, Protocol):
         """
 
     def set_rebuilding(self, since: datetime | None) -> None:
-        """Begin or end the state in which an unknown project is answered with 503."""
+        """Begin the first rebuild, or give a sign of life; None ends it for good.
+
+        While it runs, a project or a filename that the catalog does not know may still come.
+        """
 
 
 class Catalog(Protocol):

@@ -225,7 +225,9 @@ class Restoration:
             known = {
                 each.filename: each for each in reservation_records(self._connection.execute(_RESERVATIONS, parameters))
             }
-            wanted = [each for each in batch if each.filename not in there and known.get(each.filename) != each]
+            wanted = [
+                each for each in batch if each.filename not in there and _tells_more(each, known.get(each.filename))
+            ]
             if wanted:
                 self._delete_reservations(each.filename for each in wanted)
                 self._connection.execute(_INSERT_RESERVATION, [reservation_values(each) for each in wanted])
@@ -233,3 +235,7 @@ class Restoration:
 
     def _delete_reservations(self, filenames: Iterable[str]) -> None:
         self._connection.execute(_DELETE_RESERVATIONS, {"index": self._index, "filenames": list(filenames)})
+
+
+def _tells_more(given: Reservation, known: Reservation | None) -> bool:
+    return known is None or (given != known and given.serial >= known.serial)

@@ -75,7 +75,11 @@ SELECT_PROJECTS: Select[Any] = select(
 )
 
 SELECT_RESERVATIONS: Select[Any] = select(
-    reservations.c.index_name, reservations.c.project, reservations.c.filename, reservations.c.sha256
+    reservations.c.index_name,
+    reservations.c.project,
+    reservations.c.filename,
+    reservations.c.sha256,
+    reservations.c.serial,
 ).where(reservations.c.index_name == bindparam("index"))
 
 SELECT_JOURNAL: Select[Any] = select(
@@ -188,8 +192,8 @@ def project_records(rows: Iterable[Sequence[Any]]) -> list[ProjectRecord]:
 def reservation_records(rows: Iterable[Sequence[Any]]) -> list[Reservation]:
     """Rows of ``SELECT_RESERVATIONS``."""
     return [
-        Reservation(index_name(index), project_name(project), filename, sha256)
-        for index, project, filename, sha256 in rows
+        Reservation(index_name(index), project_name(project), filename, sha256, serial)
+        for index, project, filename, sha256, serial in rows
     ]
 
 
@@ -246,6 +250,7 @@ def reservation_values(reservation: Reservation) -> dict[str, Any]:
         "project": reservation.project.value,
         "filename": reservation.filename,
         "sha256": reservation.sha256,
+        "serial": reservation.serial,
     }
 
 

@@ -55,7 +55,9 @@ _NEXT_FILES = (
 _CORE = select(file_metadata.c.core).where(file_metadata.c.file_id == bindparam("file_id"))
 _RESERVATIONS = SELECT_RESERVATIONS.where(reservations.c.project == bindparam("name")).order_by(reservations.c.filename)
 _RESERVATION = SELECT_RESERVATIONS.where(reservations.c.filename == bindparam("filename"))
-_STATE = select(catalog_state.c.serial, catalog_state.c.revision, catalog_state.c.rebuilding_since)
+STATE = select(
+    catalog_state.c.serial, catalog_state.c.revision, catalog_state.c.rebuilding_since, catalog_state.c.rebuilt_at
+)
 _ANY_PROJECT = select(projects.c.id).limit(1)
 _PENDING = (
     SELECT_FILES.where(files.c.manifest.in_(("pending", "removing")), files.c.uploaded_at < bindparam("before"))
@@ -128,7 +130,7 @@ class SqlReader:
 
     def state(self) -> CatalogState:
         """See the port."""
-        row = self._connection.execute(_STATE).one_or_none()
+        row = self._connection.execute(STATE).one_or_none()
         if row is None:
             raise CatalogUnavailable("The database has not been set up: run ppc-db upgrade")
         return CatalogState(*row)

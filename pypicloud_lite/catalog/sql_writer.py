@@ -15,7 +15,7 @@ from pypicloud_lite.catalog.model import Author, CatalogState, FileRecord, Proje
 from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.restore import Restoration
 from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
-from pypicloud_lite.catalog.sql_reader import SqlReader
+from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
     catalog_state,
     file_metadata,
@@ -30,9 +30,12 @@ from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
-_LOCK = select(catalog_state.c.serial, catalog_state.c.revision, catalog_state.c.rebuilding_since).with_for_update()
+_LOCK = STATE.with_for_update()
 _SET_STATE = update(catalog_state).values(serial=bindparam("new_serial"), revision=bindparam("new_revision"))
 _SET_REBUILDING = update(catalog_state).values(rebuilding_since=bindparam("since"), revision=bindparam("new_revision"))
+_SET_REBUILT = update(catalog_state).values(
+    rebuilding_since=None, rebuilt_at=bindparam("at"), revision=bindparam("new_revision")
+)
 _PROJECT_ID = select(projects.c.id).where(
     projects.c.index_name == bindparam("index"), projects.c.name == bindparam("project")
 )
@@ -125,13 +128,13 @@ class SqlWriter(SqlReader):
         if not self._execute(_DELETE_FILE, file_id=record.id):
             return False
         project_id = self._project_id(record.index, record.project)
+        serial = self.draw_serial()
         if project_id is not None:
-            self.draw_serial()
             self._touch(project_id, -1)
         filename = record.filename.value
         if reserve:
             self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=filename)
-            reservation = Reservation(record.index, record.project, filename, record.digests.sha256)
+            reservation = Reservation(record.index, record.project, filename, record.digests.sha256, serial)
             self._execute(_INSERT_RESERVATION, **reservation_values(reservation))
         self._journal_file("remove file", record)
         return True
@@ -152,12 +155,19 @@ class SqlWriter(SqlReader):
 
     def set_rebuilding(self, since: datetime | None) -> None:
         """See the port."""
-        self._execute(_SET_REBUILDING, since=since, new_revision=new_revision())
+        if since is None:
+            self._execute(_SET_REBUILT, at=self._clock(), new_revision=new_revision())
+        else:
+            self._execute(_SET_REBUILDING, since=since, new_revision=new_revision())
 
     def draw_serial(self, at_least: int = 0) -> int:
-        """This scope's serial: above every one before, and above ``at_least``."""
+        """This scope's serial: above every one before, and above ``at_least``.
+
+        And above the time in milliseconds: a database that was restored from a backup has forgotten the serials
+        that it gave since, and they stand in manifests. It must not give them again.
+        """
         if not self._drawn or self._state.serial <= at_least:
-            serial = max(self._state.serial, at_least) + 1
+            serial = max(self._state.serial, at_least, int(self._clock().timestamp() * 1000)) + 1
             self._state = replace(self._state, serial=serial)
             self._drawn = True
             self._execute(_SET_STATE, new_serial=serial, new_revision=new_revision())

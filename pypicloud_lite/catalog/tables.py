@@ -51,6 +51,7 @@ catalog_state = Table(
     Column("serial", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("rebuilding_since", UtcDateTime, nullable=True),
+    Column("rebuilt_at", UtcDateTime, nullable=True),
     **_MYSQL,
 )
 
@@ -125,6 +126,7 @@ reservations = Table(
     Column("project", name_type(_PROJECT_NAME), nullable=False),
     Column("filename", name_type(_FILENAME), nullable=False),
     Column("sha256", name_type(64), nullable=False),
+    Column("serial", BigInteger, nullable=False),
     UniqueConstraint("index_name", "filename"),
     Index(None, "index_name", "project"),
     **_MYSQL,

@@ -66,6 +66,11 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Leave Ctrl-C to the master: a terminal sends it to every process, and a worker would drop its requests."""
-    del worker
+    """Begin the housekeeping, and leave Ctrl-C to the master.
+
+    A terminal sends that to every process, and a worker would drop its requests.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    housekeeping = getattr(worker.wsgi, "housekeeping", None)
+    if housekeeping is not None:
+        housekeeping.ensure()

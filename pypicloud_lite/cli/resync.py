@@ -29,13 +29,17 @@ def main(config: Path, *, as_json: bool, remove_leftovers: bool) -> None:
     settings = load_settings(config)
     prepare(settings)
     services = build(settings)
-    report = services.resync()
+    report = services.resync_or_first()
     leftovers = services.leftovers()
     found = leftovers.find()
     if remove_leftovers:
         leftovers.remove(found)
     if as_json:
-        click.echo(json.dumps({**report.as_dict(), "leftovers": [str(info.key) for info in found]}, indent=1))
+        click.echo(
+            json.dumps(
+                {**report.counts(), "remarks": report.remarks, "leftovers": [str(info.key) for info in found]}, indent=1
+            )
+        )
         return
     for remark in report.remarks:
         click.echo(remark, err=True)

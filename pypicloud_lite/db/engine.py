@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pypicloud_lite.db.dialects import SCHEMA_LOCK_TIMEOUT, STATEMENT_TIMEOUT, dialect_of, parse_url
 from pypicloud_lite.db.failures import as_unavailable, unavailable
 from pypicloud_lite.db.settings import DatabaseSettings
-from pypicloud_lite.kernel.errors import CatalogUnavailable
+from pypicloud_lite.kernel.errors import CatalogUnavailable, CommitUnknown
 
 LOCK_TIMEOUT = 5.0
 """Seconds that a writer waits for another before it gives up."""
@@ -135,7 +135,14 @@ class Database:
         connection.exec_driver_sql(self._dialect.begin_write)
         try:
             yield
+        except BaseException:
+            _roll_back(connection)
+            raise
+        try:
             connection.exec_driver_sql("COMMIT")
+        except CatalogUnavailable as error:
+            _roll_back(connection)
+            raise CommitUnknown(error.message) from error
         except BaseException:
             _roll_back(connection)
             raise

@@ -8,83 +8,42 @@ deleted; so a row that is ``done`` has its manifest, whoever dies when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState, Origin, Reservation
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
+from pypicloud_lite.indexes.incoming import (
+    Adopted,
+    MayOverwrite,
+    NewFile,
+    Stored,
+    check_existing,
+    check_rebuilding,
+    check_reservation,
+)
 from pypicloud_lite.indexes.layout import new_home, project_document
 from pypicloud_lite.indexes.manifest import encode_manifest, encode_project
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.digests import Digests, digests_of
+from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.errors import (
     BackendUnavailable,
     CatalogUnavailable,
-    Conflict,
+    CommitUnknown,
+    InvalidArtifact,
     PpcError,
-    StorageUnavailable,
 )
-from pypicloud_lite.kernel.filenames import Filename
-from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
-from pypicloud_lite.storage.port import Spool, Storage
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.storage.port import BlobNotFound, Spool, Storage
 
 _ROUNDS = 20
+# What the storage reads back as one document, with room for the serial that is not known yet.
+_MAX_MANIFEST = 7 * 1024 * 1024
+_log = structlog.get_logger("pypicloud_lite.ingest")
 HOUSEKEEPING = Author("housekeeping")
-
-
-class FileExists(Conflict):
-    """The index has this filename with other bytes, or had it and keeps it reserved."""
-
-    code = "file-exists"
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file on its way in; ``metadata`` are the exact bytes of METADATA, for wheels only."""
-
-    index: IndexName
-    filename: Filename
-    display_name: str
-    core: Mapping[str, Any]
-    requires_python: str | None = None
-    summary: str | None = None
-    metadata: bytes | None = None
-    signature: bytes | None = None
-    uploader: str | None = None
-    uploaded_at: datetime | None = None
-    origin: Origin = Origin.UPLOAD
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """A file whose bytes lie in the storage already, under a key that another server chose."""
-
-    index: IndexName
-    filename: Filename
-    key: StorageKey
-    size: int
-    digests: Digests
-    uploaded_at: datetime
-    display_name: str
-    core: Mapping[str, Any]
-    uploader: str | None = None
-    requires_python: str | None = None
-    summary: str | None = None
-    metadata: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The outcome: ``created`` is False when the same bytes were there already."""
-
-    record: FileRecord
-    created: bool
-
-
-MayOverwrite = Callable[[], bool]
-"""Asked only when it matters: whether the caller may put other bytes under a name that was used."""
 
 
 class Ingest:
@@ -102,18 +61,22 @@ class Ingest:
         refused attempt stays. Consumes the spool unless the same bytes are there already.
         """
         sha256 = spool.digests.sha256
+        lost: FileRecord | None = None
         for _ in range(_ROUNDS):
             existing = self._existing(new, sha256, may_overwrite)
-            if existing is not None and existing.digests.sha256 == sha256:
-                if self.settle(existing):
+            if existing is None or existing.digests.sha256 != sha256:
+                break
+            if self.settle(existing):
+                if self._is_whole(existing):
                     return Stored(existing, created=False)
-                continue
-            break
+                # Who uploads again what got lost in the storage repairs it.
+                lost = existing
+                break
         record = self._store_bytes(new, spool)
         try:
-            row, replaced = self._enter(record, new, author, may_overwrite)
-        except CatalogUnavailable:
-            # The commit may have happened: these bytes may be somebody's. Garbage collection finds out.
+            row, replaced = self._enter(record, new, author, may_overwrite, lost)
+        except CommitUnknown:
+            # These bytes may be somebody's: what nobody names is found later, as a leftover.
             raise
         except PpcError:
             self._discard(record)
@@ -185,7 +148,11 @@ class Ingest:
         with self._catalog.read() as catalog:
             pending = catalog.pending(uploaded_before, limit)
         for record in pending:
-            self.settle(record)
+            try:
+                self.settle(record)
+            except PpcError as error:
+                # One that cannot be finished must not keep the others waiting.
+                _log.warning("cannot be finished yet", filename=str(record.filename), error=error.message)
         return len(pending)
 
     def remove(self, record: FileRecord, author: Author) -> bool:
@@ -221,7 +188,9 @@ class Ingest:
             there = catalog.file(record.index, str(record.filename))
         if project is None or there is None or there.id != record.id:
             return
-        mine = Reservation(record.index, record.project, str(record.filename), record.digests.sha256)
+        # The row's removal will draw a serial of its own; what matters until then is that this one is above the file's.
+        serial = record.serial + 1
+        mine = Reservation(record.index, record.project, str(record.filename), record.digests.sha256, serial)
         document = encode_project(project, [*reservations, mine])
         self._storage.write(project_document(record.index, record.project), document)
 
@@ -241,12 +210,11 @@ class Ingest:
         with self._catalog.read() as catalog:
             existing = catalog.file(new.index, str(new.filename))
             reservation = None if existing else catalog.reservation(new.index, str(new.filename))
+            if existing is None:
+                check_rebuilding(catalog, new.filename)
         if existing is not None:
-            if existing.project != new.filename.project:
-                raise FileExists(_ambiguous(new.filename))
-            if existing.digests.sha256 != sha256 and not may_overwrite():
-                raise FileExists(_exists(existing.filename, existing.digests.sha256))
-        _check_reservation(reservation, new.filename, sha256, may_overwrite)
+            check_existing(existing, new.filename, sha256, may_overwrite)
+        check_reservation(reservation, new.filename, sha256, may_overwrite)
         return existing
 
     def _store_bytes(self, new: NewFile, spool: Spool) -> FileRecord:
@@ -269,6 +237,10 @@ class Ingest:
             signed=new.signature is not None,
             origin=new.origin,
         )
+        if len(encode_manifest(record, new.core, new.display_name)) > _MAX_MANIFEST:
+            raise InvalidArtifact(
+                f"{new.filename}: its metadata has more than {_MAX_MANIFEST} bytes: shorten the description"
+            )
         try:
             self._storage.put(record.key, spool)
             if new.metadata is not None:
@@ -281,12 +253,17 @@ class Ingest:
         return record
 
     def _enter(
-        self, record: FileRecord, new: NewFile, author: Author, may_overwrite: MayOverwrite
+        self,
+        record: FileRecord,
+        new: NewFile,
+        author: Author,
+        may_overwrite: MayOverwrite,
+        lost: FileRecord | None = None,
     ) -> tuple[FileRecord, FileRecord | None]:
         """Let the unique constraint decide; the bytes lie under a key of their own, so each round may retry.
 
         The row that holds the name now, and the one that it replaced. A row with another key is somebody
-        else's upload of the same bytes, settled.
+        else's upload of the same bytes, settled. ``lost`` is a row whose bytes are gone: it is replaced.
         """
         for _ in range(_ROUNDS):
             existing = self._existing(new, record.digests.sha256, may_overwrite)
@@ -294,12 +271,14 @@ class Ingest:
                 try:
                     with self._catalog.write(author) as catalog:
                         # Once more, now that no other writer can reserve the name.
+                        check_rebuilding(catalog, new.filename)
                         reservation = catalog.reservation(new.index, str(new.filename))
-                        _check_reservation(reservation, new.filename, record.digests.sha256, may_overwrite)
+                        check_reservation(reservation, new.filename, record.digests.sha256, may_overwrite)
                         return catalog.add_file(record, new.core, new.display_name), None
                 except FilenameTaken:
                     continue
-            if existing.digests.sha256 == record.digests.sha256:
+            is_lost = lost is not None and existing.id == lost.id
+            if existing.digests.sha256 == record.digests.sha256 and not is_lost:
                 if self.settle(existing):
                     return existing, None
                 continue
@@ -318,6 +297,13 @@ class Ingest:
         self._storage.delete(row.manifest_key)
         raise BackendUnavailable(f"{row.filename} was deleted while it was being uploaded: upload it again")
 
+    def _is_whole(self, record: FileRecord) -> bool:
+        """Whether the bytes of a catalogued file are there: one request."""
+        try:
+            return self._storage.stat(record.key).size == record.size
+        except BlobNotFound:
+            return False
+
     def _discard(self, record: FileRecord) -> None:
         """Remove the bytes of a file that no row names any more; what fails here is garbage, found later."""
         keys = [record.manifest_key]
@@ -329,37 +315,5 @@ class Ingest:
         for key in keys:
             try:
                 self._storage.delete(key)
-            except StorageUnavailable:
+            except PpcError:
                 return
-
-
-def _check_reservation(
-    reservation: Reservation | None, filename: Filename, sha256: str, may_overwrite: MayOverwrite
-) -> None:
-    if reservation is None:
-        return
-    if reservation.project != filename.project:
-        raise FileExists(_ambiguous(filename))
-    if reservation.sha256 != sha256 and not may_overwrite():
-        raise FileExists(
-            f"File already exists: {reservation.filename} was here with other content and was deleted, and its "
-            "name stays reserved. Upload it under a new version"
-        )
-
-
-def _ambiguous(filename: Filename) -> str:
-    """``py-2-1.tar.gz`` is version 1 of py-2 and version 2-1 of py: rights on one are none on the other.
-
-    Says nothing of the other project, which the caller may not be allowed to see.
-    """
-    return (
-        f"File already exists: the name {filename} can be read as a file of another project and was used as such. "
-        "Upload your change under another version"
-    )
-
-
-def _exists(filename: Filename, sha256: str) -> str:
-    return (
-        f"File already exists: {filename} is here with other content (sha256 {sha256[:16]}...). "
-        "Upload your change under a new version"
-    )

@@ -120,7 +120,7 @@ def encode_project(project: ProjectRecord, reservations: Sequence[Reservation]) 
             "serial": project.serial,
             "status": str(project.status),
             "status_reason": project.status_reason,
-            "reserved": {reservation.filename: reservation.sha256 for reservation in reservations},
+            "reserved": {one.filename: {"sha256": one.sha256, "serial": one.serial} for one in reservations},
         }
     )
 
@@ -138,8 +138,8 @@ def decode_project(key: StorageKey, data: bytes) -> ProjectDocument:
             status=ProjectStatus(document["status"]),
             status_reason=document["status_reason"],
             reservations=[
-                Reservation(index, project, str(filename), str(sha256))
-                for filename, sha256 in document["reserved"].items()
+                Reservation(index, project, str(filename), str(told["sha256"]), _whole(told["serial"]))
+                for filename, told in document["reserved"].items()
             ],
         )
     except (PpcError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -147,7 +147,7 @@ def decode_project(key: StorageKey, data: bytes) -> ProjectDocument:
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:
-    return json.dumps({"format": _FORMAT, **document}, ensure_ascii=True, indent=1).encode()
+    return json.dumps({"format": _FORMAT, **document}, ensure_ascii=False, indent=1).encode()
 
 
 def _decode(key: StorageKey, data: bytes) -> dict[str, Any]:

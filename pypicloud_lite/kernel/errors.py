@@ -112,6 +112,12 @@ class CatalogUnavailable(BackendUnavailable):
     code = "catalog-unavailable"
 
 
+class CommitUnknown(CatalogUnavailable):
+    """The database broke off while it committed: the change may have happened."""
+
+    code = "commit-unknown"
+
+
 class AccessUnavailable(BackendUnavailable):
     """The access backend does not answer: a failure, never a refusal and never an open door."""
 

@@ -14,7 +14,8 @@ from typing import Any
 from pypicloud_lite.artifacts.model import CoreMetadata
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import Author
-from pypicloud_lite.indexes.ingest import Adopted, Ingest
+from pypicloud_lite.indexes.incoming import Adopted
+from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.errors import InvalidRequest, PpcError
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.inventory import Foreign

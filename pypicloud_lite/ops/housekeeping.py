@@ -5,120 +5,107 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
-from pypicloud_lite.catalog.model import Author
-from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import PpcError
-from pypicloud_lite.ops.resync import Report
+from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.storage.port import Storage
 
 _log = structlog.get_logger("pypicloud_lite.housekeeping")
 
 _INTERVAL = 60.0
+_RETRY = 2.0
 _PENDING_FOR = timedelta(seconds=30)
 _SPOOL_AGE = timedelta(hours=24)
-_HEARTBEAT_LOST = timedelta(seconds=120)
-_AUTHOR = Author("housekeeping")
-
-RunResync = Callable[[Callable[[], None]], Report]
-"""Runs a resync, calling its argument as a heartbeat now and then."""
 
 
 class Housekeeping:
     """A background thread per process; several processes may do the same work without harm."""
 
-    def __init__(self, storage: Storage, catalog: Catalog, ingest: Ingest, clock: Clock, resync: RunResync) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        ingest: Ingest,
+        first_rebuild: FirstRebuild,
+        clock: Clock,
+        prepare: Callable[[], None],
+    ) -> None:
         self._storage = storage
-        self._catalog = catalog
         self._ingest = ingest
+        self._first_rebuild = first_rebuild
         self._clock = clock
-        self._resync = resync
+        self._prepare = prepare
+        self._prepared = False
+        self._claimed = False
+        self._pid = 0
         self._stop = threading.Event()
-        self._announced = False
 
-    def start(self) -> None:
-        """Begin in this process, and again in each one forked from it (gunicorn with preload).
+    def ensure(self) -> None:
+        """Begin in this process, once; called before every request, and costs next to nothing.
 
-        A first rebuild is announced before this returns: no request may learn from an empty catalog that a
-        project does not exist.
+        Not earlier than the first request (or gunicorn's hook for a new worker): a process that forks must have no
+        thread in the middle of a transaction. A first rebuild is announced before this returns: no request may
+        learn from an empty catalog that a project does not exist.
         """
-        try:
-            self._announce()
-        except PpcError as error:
-            _log.warning("the catalog cannot be looked at, it will be tried again", error=error.message)
-        os.register_at_fork(after_in_child=self._start_thread)
-        self._start_thread()
+        if self._pid == os.getpid():
+            return
+        self._pid = os.getpid()
+        self._attempt("prepare", self._make_ready)
+        self._attempt("look at the catalog", self._announce)
+        self._stop = threading.Event()
+        threading.Thread(target=self._run, args=(self._stop,), name="housekeeping", daemon=True).start()
 
     def stop(self) -> None:
         """End after the step under way."""
         self._stop.set()
 
-    def _start_thread(self) -> None:
-        self._stop = threading.Event()
-        threading.Thread(target=self._run, name="housekeeping", daemon=True).start()
+    def step(self) -> None:
+        """One round; what fails is logged and tried again at the next, and stops nothing else."""
+        self._attempt("prepare", self._make_ready)
+        self._attempt("rebuild", self._rebuild)
+        self._attempt("finish what was left behind", self._settle)
+        self._attempt("remove old temporaries", self._sweep)
 
-    def _run(self) -> None:
-        stop = self._stop
+    def _run(self, stop: threading.Event) -> None:
         while True:
             self.step()
-            if stop.wait(_INTERVAL):
+            if stop.wait(_INTERVAL if self._prepared else _RETRY):
                 return
 
-    def step(self) -> None:
-        """One round; an outage is logged and tried again at the next."""
+    def _make_ready(self) -> None:
+        if not self._prepared:
+            self._prepare()
+            self._prepared = True
+
+    def _announce(self) -> None:
+        self._claimed = self._first_rebuild.claim()
+        if self._claimed and self._first_rebuild.is_trivial():
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        if self._claimed or self._first_rebuild.claim():
+            self._claimed = False
+            self._first_rebuild.run()
+
+    def _settle(self) -> None:
+        count = self._ingest.settle_pending(self._clock() - _PENDING_FOR)
+        if count:
+            _log.info("finished uploads and deletions that were left behind", count=count)
+
+    def _sweep(self) -> None:
+        count = self._storage.sweep(self._clock() - _SPOOL_AGE)
+        if count:
+            _log.info("removed old temporaries", count=count)
+
+    @staticmethod
+    def _attempt(what: str, do: Callable[[], None]) -> None:
         try:
-            self.first_rebuild()
-            now = self._clock()
-            settled = self._ingest.settle_pending(now - _PENDING_FOR)
-            swept = self._storage.sweep(now - _SPOOL_AGE)
+            do()
         except PpcError as error:
-            _log.warning("housekeeping failed, it will be tried again", error=error.message)
+            _log.warning("housekeeping failed, it will be tried again", what=what, error=error.message)
         except Exception:  # noqa: BLE001  a bug here must not end the thread
-            _log.exception("housekeeping failed, it will be tried again")
-        else:
-            if settled or swept:
-                _log.info("finished what was left behind", manifests=settled, temporaries=swept)
-
-    def first_rebuild(self) -> bool:
-        """Rebuild an empty catalog whose storage is not; take over from a process that died doing so."""
-        if not self._announced and not self._announce():
-            return False
-        _log.info("the catalog is empty and the storage is not: rebuilding")
-        report = self._resync(self._beat)
-        self._announced = False
-        with self._catalog.write(_AUTHOR) as catalog:
-            catalog.set_rebuilding(None)
-        _log.info("rebuilt", **{name: value for name, value in report.as_dict().items() if name != "remarks"})
-        for remark in report.remarks:
-            _log.warning("resync", remark=remark)
-        return True
-
-    def _announce(self) -> bool:
-        """Whether the rebuild is this process's to do. Costs one query where there is none, and lists nothing."""
-        now = self._clock()
-        with self._catalog.read() as catalog:
-            since = catalog.state().rebuilding_since
-            if not _abandoned(since, now) if since else not catalog.is_empty():
-                return False
-        if since is None and next(iter(self._storage.list()), None) is None:
-            return False
-        with self._catalog.write(_AUTHOR) as catalog:
-            if catalog.state().rebuilding_since != since or (since is None and not catalog.is_empty()):
-                # Between both looks another process took it over, or the first upload of all came.
-                return False
-            catalog.set_rebuilding(self._clock())
-        self._announced = True
-        return True
-
-    def _beat(self) -> None:
-        with self._catalog.write(_AUTHOR) as catalog:
-            catalog.set_rebuilding(self._clock())
-
-
-def _abandoned(since: datetime, now: datetime) -> bool:
-    return now - since > _HEARTBEAT_LOST
+            _log.exception("housekeeping failed, it will be tried again", what=what)

@@ -19,6 +19,7 @@ from pypicloud_lite.kernel.names import StorageKey
 from pypicloud_lite.storage.port import BlobInfo, BlobNotFound, Storage
 
 GRACE = timedelta(hours=24)
+_BATCH = 200
 _AUTHOR = Author("ppc-resync")
 
 
@@ -50,16 +51,25 @@ class Leftovers:
         before = self._clock() - grace
         attempts = [one for one in self._attempts().values() if one.newest is not None and one.newest < before]
         homes = [one.place.home.value for one in attempts]
-        # In a write scope no upload can be between its bytes and its row's commit without our seeing the row.
-        with self._catalog.write(_AUTHOR) as catalog:
+        with self._catalog.read() as catalog:
             used = catalog.keys_in_use(homes)
-        unnamed = [one for one in attempts if one.place.home.value not in used]
+        unnamed = self._confirmed([one for one in attempts if one.place.home.value not in used])
         return [info for one in unnamed if not one.has_manifest or self._superseded(one) for info in one.blobs]
 
     def remove(self, found: Sequence[BlobInfo]) -> None:
         """Delete what :meth:`find` found, manifests first."""
         for info in sorted(found, key=lambda one: not one.key.value.endswith(".manifest.json")):
             self._storage.delete(info.key)
+
+    def _confirmed(self, unnamed: list[_Attempt]) -> list[_Attempt]:
+        """Look again at the few, in write scopes: no upload can then be between its bytes and its row's commit."""
+        confirmed: list[_Attempt] = []
+        for start in range(0, len(unnamed), _BATCH):
+            batch = unnamed[start : start + _BATCH]
+            with self._catalog.write(_AUTHOR) as catalog:
+                used = catalog.keys_in_use(one.place.home.value for one in batch)
+            confirmed += [one for one in batch if one.place.home.value not in used]
+        return confirmed
 
     def _attempts(self) -> dict[StorageKey, _Attempt]:
         attempts: dict[StorageKey, _Attempt] = {}

@@ -6,19 +6,16 @@ project is read, then compared and entered in one transaction that gives up when
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from pypicloud_lite.catalog.model import (
     Author,
     FileRecord,
     ManifestState,
-    ProjectRecord,
-    ProjectStatus,
-    Reservation,
 )
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.indexes.ingest import Ingest
@@ -30,15 +27,23 @@ from pypicloud_lite.indexes.manifest import (
     decode_project,
 )
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.errors import StorageUnavailable
+from pypicloud_lite.kernel.errors import CatalogUnavailable, InsufficientStorage, PpcError, StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
 from pypicloud_lite.ops.adoption import Adoption
+from pypicloud_lite.ops.comparison import Known, differing, project_of, still_reserved, surviving
 from pypicloud_lite.ops.inventory import Foreign, Inventory, OwnProject, take_inventory
-from pypicloud_lite.storage.port import BlobNotFound, Storage
+from pypicloud_lite.storage.port import BlobNotFound, BlobTooLarge, Storage
 
 RESYNC = Author("ppc-resync")
 _READERS = 16
 _ATTEMPTS = 5
+
+
+T = TypeVar("T")
+
+
+class _Refused(PpcError):
+    """The storage works, and cannot give what lies at one key."""
 
 
 @dataclass(slots=True)
@@ -51,33 +56,14 @@ class Report:
     removed: int = 0
     remarks: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+    def counts(self) -> dict[str, int]:
+        """The figures by name."""
         return {
             "files": self.files,
             "restored": self.restored,
             "imported": self.imported,
             "removed": self.removed,
-            "remarks": list(self.remarks),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """One project as the catalog has it."""
-
-    project: ProjectRecord | None
-    rows: Sequence[FileRecord]
-    reserved: Sequence[Reservation]
-
-    def lacks(self, told: ProjectRecord, reserved: Sequence[Reservation]) -> bool:
-        """Whether storage knows more of the project itself than the catalog does."""
-        if self.project is None:
-            return True
-        if told.serial > self.project.serial:
-            return True
-        here = {reservation.filename for reservation in self.reserved} | {row.filename.value for row in self.rows}
-        return any(reservation.filename not in here for reservation in reserved)
 
 
 class Resync:
@@ -140,24 +126,22 @@ class Resync:
             manifests = self._manifests(pool, inventory, own, index, project, remarks)
             document = self._document(own, remarks)
             named.update(str(manifest.record.key) for manifest in manifests)
-            if seen is not None:
-                manifests = _surviving(manifests, seen.serial, reserved, remarks)
-            if document is not None:
-                manifests = _surviving(manifests, document.serial, document.reservations, remarks)
-            if self._enter(_Known(seen, rows, reserved), manifests, document):
+            deleted = [*reserved, *(document.reservations if document else ())]
+            manifests = surviving(manifests, deleted, remarks)
+            if self._enter(Known(seen, rows, reserved), manifests, document):
                 self._report.remarks += remarks
                 return
             # The project changed meanwhile: look at it again as it is now.
             fresh = take_inventory(self._storage.list(f"{index}/{project}/"))
             own = fresh.project(index, project)
             inventory.sizes.update(fresh.sizes)
-        self._report.remarks.append(f"{index}/{project}: changes all the time, left as it is")
+        raise CatalogUnavailable(f"{index}/{project} changes all the time: run ppc-resync again when it is quiet")
 
-    def _enter(self, known: _Known, manifests: Sequence[Manifest], document: ProjectDocument | None) -> bool:
+    def _enter(self, known: Known, manifests: Sequence[Manifest], document: ProjectDocument | None) -> bool:
         """Compare outside of a transaction first: a healthy project costs no write."""
-        missing = _differing(known.rows, manifests)
-        told = _told(known.project, manifests, document)
-        reserved = _reservations(document, manifests)
+        missing = differing(known.rows, manifests)
+        told = project_of(known.project, manifests, document)
+        reserved = still_reserved(document, manifests)
         if told is None or not (missing or known.lacks(told, reserved)):
             return True
         with self._catalog.write(RESYNC) as catalog:
@@ -198,22 +182,37 @@ class Resync:
 
     def _read_manifest(self, home: StorageKey) -> Manifest | str | None:
         try:
-            return decode_manifest(home, self._storage.read(home.sibling(".manifest.json")))
+            return decode_manifest(home, self._insist(lambda: self._storage.read(home.sibling(".manifest.json"))))
         except BlobNotFound:
             return None
-        except (UnreadableManifest, StorageUnavailable) as error:
+        except (UnreadableManifest, BlobTooLarge, _Refused) as error:
             return error.message
 
     def _document(self, own: OwnProject, remarks: list[str]) -> ProjectDocument | None:
         if own.document is None:
             return None
+        key = own.document
         try:
-            return decode_project(own.document, self._storage.read(own.document))
+            return decode_project(key, self._insist(lambda: self._storage.read(key)))
         except BlobNotFound:
             return None
-        except (UnreadableManifest, StorageUnavailable) as error:
+        except (UnreadableManifest, BlobTooLarge, _Refused) as error:
             remarks.append(error.message)
             return None
+
+    def _insist(self, read: Callable[[], T]) -> T:
+        """Tell an outage, which ends the run, from one key that cannot be read, which the report names.
+
+        An outage taken for the latter would free names that are in use.
+        """
+        try:
+            return read()
+        except StorageUnavailable:
+            self._storage.probe()
+        try:
+            return read()
+        except StorageUnavailable as error:
+            raise _Refused(error.message) from error
 
     def _import(self, inventory: Inventory, named: set[str]) -> None:
         """Oldest first, so that serials follow the order in which the files came."""
@@ -224,6 +223,9 @@ class Resync:
 
     def _known(self, foreign: Foreign) -> bool:
         with self._catalog.read() as catalog:
+            if catalog.keys_in_use([foreign.info.key.value]):
+                # Perhaps in another index, to which a deletion of it here would reach.
+                return True
             row = catalog.file(self._index, foreign.filename.value)
             deleted = catalog.reservation(self._index, foreign.filename.value) if row is None else None
         if deleted is not None:
@@ -239,9 +241,11 @@ class Resync:
 
     def _take_over(self, foreign: Foreign) -> None:
         try:
-            remark = self._adoption.adopt(foreign)
+            remark = self._insist(lambda: self._adoption.adopt(foreign))
         except BlobNotFound:
             return
+        except (_Refused, InsufficientStorage) as error:
+            remark = f"{foreign.info.key}: cannot be read, skipped: {error.message}"
         except FilenameTaken:
             remark = f"{foreign.info.key}: another file of that name came first, skipped"
         else:
@@ -284,7 +288,8 @@ class Resync:
 
     def _remove(self, row: FileRecord) -> bool:
         with self._catalog.write(RESYNC) as catalog:
-            gone = catalog.remove_file(row, reserve=False)
+            # Reserved, so that an older manifest of the name does not come back in its place.
+            gone = catalog.remove_file(row)
         if gone:
             self._report.removed += 1
             self._report.remarks.append(f"{row.key}: the file is gone, {row.filename} is not listed any more")
@@ -297,82 +302,3 @@ class Resync:
                 return
         if self._ingest.settle(replace(row, manifest=ManifestState.PENDING)):
             self._report.remarks.append(f"{row.manifest_key}: was missing, written anew from the catalog")
-
-
-def _surviving(
-    manifests: Sequence[Manifest], serial: int, deleted: Sequence[Reservation], remarks: list[str]
-) -> list[Manifest]:
-    """Leave out manifests of files that were deleted by ``serial``: leftovers of a process that died at it."""
-    names = {reservation.filename for reservation in deleted}
-    survivors = []
-    for manifest in manifests:
-        if manifest.record.filename.value in names and manifest.record.serial <= serial:
-            remarks.append(f"{manifest.record.home}: left by the deletion of {manifest.record.filename}, skipped")
-        else:
-            survivors.append(manifest)
-    return survivors
-
-
-def _differing(rows: Sequence[FileRecord], manifests: Iterable[Manifest]) -> list[Manifest]:
-    """The manifests that the catalog does not say already; a row that is newer than its manifest wins."""
-    known = {row.filename.value: row for row in rows}
-    missing = []
-    for manifest in manifests:
-        row = known.get(manifest.record.filename.value)
-        if row is None or (row.serial <= manifest.record.serial and not _same(row, manifest.record)):
-            missing.append(manifest)
-    return missing
-
-
-def _same(row: FileRecord, told: FileRecord) -> bool:
-    ours: Mapping[str, Any] = {name: getattr(row, name) for name in _COMPARED}
-    return all(getattr(told, name) == value for name, value in ours.items())
-
-
-_COMPARED = (
-    "filename",
-    "size",
-    "digests",
-    "key",
-    "home",
-    "uploaded_at",
-    "uploader",
-    "requires_python",
-    "summary",
-    "metadata_sha256",
-    "signed",
-    "yanked",
-    "yanked_reason",
-    "origin",
-    "serial",
-)
-
-
-def _told(
-    seen: ProjectRecord | None, manifests: Sequence[Manifest], document: ProjectDocument | None
-) -> ProjectRecord | None:
-    """The project as storage tells it; None when storage says nothing."""
-    if not manifests and document is None:
-        return None
-    newest = max(manifests, key=lambda manifest: manifest.record.serial, default=None)
-    serial = max(newest.record.serial if newest else 0, document.serial if document else 0)
-    first = newest.record if newest else document
-    if first is None:
-        return None
-    return ProjectRecord(
-        index=first.index,
-        name=first.project,
-        display_name=newest.display_name if newest else document.display_name if document else "",
-        serial=serial,
-        revision=seen.revision if seen else 0,
-        status=document.status if document else ProjectStatus.ACTIVE,
-        status_reason=document.status_reason if document else None,
-    )
-
-
-def _reservations(document: ProjectDocument | None, manifests: Sequence[Manifest]) -> list[Reservation]:
-    """A filename that has a file is not reserved, whatever an older document says."""
-    if document is None:
-        return []
-    present = {manifest.record.filename.value for manifest in manifests}
-    return [reservation for reservation in document.reservations if reservation.filename not in present]

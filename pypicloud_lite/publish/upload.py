@@ -8,7 +8,8 @@ from pypicloud_lite.artifacts.model import Limits
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.indexes.ingest import Ingest, NewFile, Stored
+from pypicloud_lite.indexes.incoming import NewFile, Stored
+from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.errors import InvalidRequest
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.publish.form import UploadForm

@@ -1,7 +1,7 @@
 """Bytes by key, and nothing about packages.
 
 A backend is held to these docstrings by the contract suite ``pypicloud_lite.testing.storage``. Every method may
-be called from many threads at once. Only three errors escape: :class:`BlobNotFound`, :class:`DigestMismatch`
+be called from many threads at once. Few errors escape: :class:`BlobNotFound`, :class:`DigestMismatch`
 and :class:`~pypicloud_lite.kernel.errors.StorageUnavailable` (and its neighbour ``InsufficientStorage`` where a
 backend knows that it is full); a driver's own error is translated, with the cause chained.
 """
@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from pypicloud_lite.kernel.digests import Digests
-from pypicloud_lite.kernel.errors import NotFound, PpcError
+from pypicloud_lite.kernel.errors import BackendUnavailable, NotFound, PpcError
 from pypicloud_lite.kernel.names import StorageKey
 
 CHUNK = 256 * 1024
@@ -28,8 +28,14 @@ class BlobNotFound(NotFound):
     code = "blob-not-found"
 
 
-class DigestMismatch(PpcError):
-    """The bytes that arrived are not the bytes that were sent; nothing was published."""
+class BlobTooLarge(PpcError):
+    """A document is larger than its reader takes."""
+
+    code = "blob-too-large"
+
+
+class DigestMismatch(BackendUnavailable):
+    """The bytes that arrived are not the bytes that were sent; nothing was published, and sending again may do."""
 
     code = "digest-mismatch"
 
@@ -142,7 +148,7 @@ class Storage(Protocol):
         """
 
     def read(self, key: StorageKey, limit: int = 8 * 1024 * 1024) -> bytes:
-        """Read a small document; ``BlobNotFound``, or ``StorageUnavailable`` when it has more than ``limit``."""
+        """Read a small document; ``BlobNotFound``, or ``BlobTooLarge`` when it has more than ``limit`` bytes."""
 
     def open(self, key: StorageKey, span: Span | None = None) -> BlobReader:
         """Open a blob, or a span of it; ``BlobNotFound``.

@@ -135,7 +135,7 @@ class ChangesContract(CatalogFixtures):
         with catalog.write(AUTHOR) as writer:
             assert writer.remove_file(added)
             assert not writer.remove_file(added)
-        expected = Reservation(INDEX, DEMO, "demo-1.0.tar.gz", added.digests.sha256)
+        expected = Reservation(INDEX, DEMO, "demo-1.0.tar.gz", added.digests.sha256, serial=2)
         with catalog.read() as reader:
             assert list(reader.files(INDEX, DEMO)) == []
             assert reader.core_metadata(added.id) == {}
@@ -229,14 +229,15 @@ class ChangesContract(CatalogFixtures):
             assert list(reader.journal(2)) == []
 
     def test_rebuilding(self, catalog: Catalog) -> None:
-        """It is part of the state, whose revision it changes."""
+        """It is part of the state, whose revision it changes; its end is remembered."""
         revisions = set()
-        for since in (None, NOW, None):
-            with catalog.write(AUTHOR) as writer:
-                writer.set_rebuilding(since)
+        for since, done in ((None, None), (NOW, None), (None, NOW)):
+            if since or done:
+                with catalog.write(AUTHOR) as writer:
+                    writer.set_rebuilding(since)
             with catalog.read() as reader:
                 state = reader.state()
-            assert state.rebuilding_since == since
+            assert (state.rebuilding_since, state.rebuilt_at) == (since, done)
             revisions.add(state.revision)
         assert len(revisions) == 3
 

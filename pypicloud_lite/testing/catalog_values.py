@@ -26,7 +26,8 @@ INDEX: Final = IndexName("root", "main")
 OTHER: Final = IndexName("root", "other")
 DEMO: Final = ProjectName("demo")
 AUTHOR: Final = Author("alice", "192.0.2.7")
-NOW: Final = datetime(2026, 3, 4, 5, 6, 7, 123_456, tzinfo=UTC)
+NOW: Final = datetime(1970, 1, 1, 0, 0, 0, 456, tzinfo=UTC)
+"""The catalog's clock: so early that serials, which never fall below the time, begin at 1."""
 CORE: Final = {"metadata_version": "2.4", "name": "Demo", "version": "1.0", "description": "long\n\0 text €𝄞"}
 
 

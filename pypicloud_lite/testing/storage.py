@@ -19,7 +19,7 @@ import pytest
 
 from pypicloud_lite.kernel.errors import InsufficientStorage, StorageUnavailable
 from pypicloud_lite.kernel.names import StorageKey
-from pypicloud_lite.storage.port import CHUNK, BlobNotFound, Span, Storage
+from pypicloud_lite.storage.port import CHUNK, BlobNotFound, BlobTooLarge, Span, Storage
 
 _MIB = 1024 * 1024
 _SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * _MIB)
@@ -183,7 +183,7 @@ class StorageContract:
     def test_read_has_a_limit(self, storage: Storage) -> None:
         storage.write(key(), b"12345")
         assert storage.read(key(), limit=5) == b"12345"
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(BlobTooLarge):
             storage.read(key(), limit=4)
 
     def test_siblings_lie_beside_each_other(self, storage: Storage) -> None:

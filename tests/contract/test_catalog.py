@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.migrate import upgrade
 from pypicloud_lite.testing.catalog import CatalogContract
-from pypicloud_lite.testing.catalog_values import NOW
+from pypicloud_lite.testing.catalog_values import NOW, add, file_record
 from pypicloud_lite.testing.databases import (
     KINDS,
     DatabaseMissing,
@@ -59,3 +60,12 @@ class TestSqlCatalog(CatalogContract):
                 yield statements
 
         return count
+
+    def test_a_serial_is_never_below_the_time(self, database):
+        """What a database that is restored from a backup has forgotten, it does not give again."""
+        moment = datetime(2026, 3, 4, tzinfo=UTC)
+        first = add(SqlCatalog(database, lambda: moment), file_record("demo-1.0.tar.gz"))
+        second = add(SqlCatalog(database, lambda: moment), file_record("demo-2.0.tar.gz"))
+        third = add(SqlCatalog(database, lambda: moment - timedelta(days=1)), file_record("demo-3.0.tar.gz"))
+        milliseconds = int(moment.timestamp() * 1000)
+        assert [one.serial - milliseconds for one in (first, second, third)] == [1, 2, 3]

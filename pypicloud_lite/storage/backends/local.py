@@ -27,7 +27,7 @@ from pypicloud_lite.kernel.names import StorageKey, shown
 from pypicloud_lite.settings.declare import Plugin, Settings
 from pypicloud_lite.storage.backends import local_tree
 from pypicloud_lite.storage.backends.local_tree import TEMPORARIES, folders
-from pypicloud_lite.storage.port import CHUNK, BlobInfo, BlobNotFound, DigestMismatch, Span, Spool
+from pypicloud_lite.storage.port import CHUNK, BlobInfo, BlobNotFound, BlobTooLarge, DigestMismatch, Span, Spool
 from pypicloud_lite.storage.spool import FileSpool, disk_error
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -133,9 +133,7 @@ class LocalStorage:
         """Read a small document whole."""
         with self.open(key) as reader:
             if reader.size > limit:
-                raise StorageUnavailable(
-                    f"{shown(key.value)} has {reader.size} bytes, and at most {limit} are read at once"
-                )
+                raise BlobTooLarge(f"{shown(key.value)} has {reader.size} bytes, and at most {limit} are read at once")
             return b"".join(reader)
 
     def open(self, key: StorageKey, span: Span | None = None) -> LocalReader:

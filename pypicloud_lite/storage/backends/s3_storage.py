@@ -18,7 +18,7 @@ from pypicloud_lite.kernel.names import StorageKey, shown
 from pypicloud_lite.storage.backends.s3_client import Connection
 from pypicloud_lite.storage.backends.s3_signing import attachment, signed
 from pypicloud_lite.storage.backends.s3_transfer import S3Reader, Uploads
-from pypicloud_lite.storage.port import BlobInfo, BlobNotFound, Span, Spool
+from pypicloud_lite.storage.port import BlobInfo, BlobNotFound, BlobTooLarge, Span, Spool
 from pypicloud_lite.storage.spool import FileSpool, disk_error
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ class S3Storage:
         """One request."""
         with self.open(key) as reader:
             if reader.size > limit:
-                raise StorageUnavailable(
-                    f"{shown(key.value)} has {reader.size} bytes, and at most {limit} are read at once"
-                )
+                raise BlobTooLarge(f"{shown(key.value)} has {reader.size} bytes, and at most {limit} are read at once")
             return b"".join(reader)
 
     def open(self, key: StorageKey, span: Span | None = None) -> S3Reader:
