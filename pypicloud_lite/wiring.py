@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
-from pypicloud_lite.access.backends.following import FollowingAccess, InForce
+from pypicloud_lite.access.backends.following import FollowingAccess, AccessFacts
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.policy import Rules
 from pypicloud_lite.access.port import AccessBackend
@@ -228,14 +228,14 @@ def _access(settings: Loaded, follow: Path | None) -> tuple[AccessBackend, Calla
     return following, following.rules
 
 
-def _in_force(settings: Loaded) -> InForce:
+def _in_force(settings: Loaded) -> AccessFacts:
     plugin = settings.plugin("pypi.auth")
     mine = settings.get(plugin.settings)
     if settings.admin is not None:
         if not isinstance(mine, ConfigAccessSettings):
             raise ConfigError("PPC_ADMIN_USER works with pypi.auth = config only: remove it")
         mine = mine.with_admin(settings.admin.username, settings.admin.password.get_secret_value())
-    return InForce(plugin.build(mine), settings.get(AccessSettings).rules())
+    return AccessFacts(plugin.build(mine), settings.get(AccessSettings).rules())
 
 
 def _default_index(settings: Loaded) -> IndexName:

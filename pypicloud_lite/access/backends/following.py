@@ -21,7 +21,7 @@ _Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class AccessFacts:
     """What one reading of the file says."""
 
     backend: AccessBackend
@@ -34,7 +34,7 @@ class FollowingAccess:
     A file that cannot be read or understood changes nothing: what held before goes on to hold, and the log says why.
     """
 
-    def __init__(self, path: Path, in_force: InForce, read: Callable[[], InForce]) -> None:
+    def __init__(self, path: Path, in_force: AccessFacts, read: Callable[[], AccessFacts]) -> None:
         self._path = path
         self._read = read
         self._lock = threading.Lock()
@@ -74,7 +74,7 @@ class FollowingAccess:
         """As the port says."""
         self._current().backend.probe()
 
-    def _current(self) -> InForce:
+    def _current(self) -> AccessFacts:
         stamp = self._read_stamp()
         if stamp is not None and stamp != self._stamp:
             with self._lock:
