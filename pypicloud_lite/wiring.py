@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
-from pypicloud_lite.access.backends.following import FollowingAccess, AccessFacts
+from pypicloud_lite.access.backends.following import AccessFacts, FollowingAccess
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.policy import Rules
 from pypicloud_lite.access.port import AccessBackend
