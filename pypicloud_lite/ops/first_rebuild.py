@@ -1,4 +1,4 @@
-"""The very first rebuild: an empty catalog beside a storage that may have files.
+"""The very first rebuild: a new catalog beside a storage that may have files.
 
 From its announcement until its end a project or a filename that the catalog does not know is answered with 503,
 for reading and for uploading: it may still come.
@@ -73,7 +73,8 @@ class FirstRebuild:
         state = catalog.state()
         if state.rebuilding_since is not None:
             return _abandoned(state.rebuilding_since, self._clock())
-        return state.rebuilt_at is None and catalog.is_empty()
+        # Not "is empty": an upload that came before this look would leave all that lay there before it unlisted.
+        return state.rebuilt_at is None
 
     def _beat(self) -> None:
         with self._catalog.write(_AUTHOR) as catalog:

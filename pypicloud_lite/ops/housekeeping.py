@@ -42,6 +42,7 @@ class Housekeeping:
         self._prepared = False
         self._claimed = False
         self._pid = 0
+        self._turns: dict[int, threading.Lock] = {}
         self._stop = threading.Event()
 
     def ensure(self) -> None:
@@ -51,9 +52,16 @@ class Housekeeping:
         thread in the middle of a transaction. A first rebuild is announced before this returns: no request may
         learn from an empty catalog that a project does not exist.
         """
-        if self._pid == os.getpid():
+        pid = os.getpid()
+        if self._pid == pid:
             return
-        self._pid = os.getpid()
+        # One lock for each process: a parent's may be held for ever in its child.
+        with self._turns.setdefault(pid, threading.Lock()):
+            if self._pid != pid:
+                self._begin()
+                self._pid = pid
+
+    def _begin(self) -> None:
         self._attempt("prepare", self._make_ready)
         self._attempt("look at the catalog", self._announce)
         self._stop = threading.Event()

@@ -49,7 +49,7 @@ class Downloads:
         try:
             project = ProjectName.parse(spelling)
         except InvalidName:
-            raise self._missing(filename) from None
+            raise self.missing(filename) from None
         visible = self._gate.allows(identity, Permission.READ, project)
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, project)
@@ -64,9 +64,9 @@ class Downloads:
                     record = None
         # A hidden file costs the same queries, and is told of in the same words, as one that is not there.
         if record is None or record.project != project or not visible:
-            raise self._missing(filename)
+            raise self.missing(filename)
         if digest is not None and not record.digests.sha256.startswith(digest):
-            raise self._missing(filename)
+            raise self.missing(filename)
         return self._part(record, part)
 
     def _part(self, record: FileRecord, part: Part) -> Download:
@@ -77,10 +77,11 @@ class Downloads:
             return Download(record, part, record.metadata_key, f'"{record.metadata_sha256}"', None)
         if part is Part.SIGNATURE and record.signed:
             return Download(record, part, record.signature_key, f'"{sha256}.asc"', None)
-        raise self._missing(f"{record.filename}{part.value}")
+        raise self.missing(f"{record.filename}{part.value}")
 
     @staticmethod
-    def _missing(filename: str) -> PpcError:
+    def missing(filename: str) -> PpcError:
+        """The one answer for what is not there and what the caller may not see."""
         return NotFound(
             f"There is no file {filename!a} here: check its name, or ask an administrator for access to its project"
         )

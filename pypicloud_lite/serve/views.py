@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+import structlog
 from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
@@ -14,11 +15,12 @@ from pypicloud_lite.serve.downloads import Download, Downloads, Part
 from pypicloud_lite.serve.negotiation import Representation, accepts_gzip, negotiate
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
-from pypicloud_lite.storage.port import Span, Storage
+from pypicloud_lite.storage.port import BlobNotFound, Span, Storage
 from pypicloud_lite.web.conditional import matches, parse_range
 from pypicloud_lite.web.responses import PlainResponse, not_modified, redirect, respond, stream
 
 _YEAR = 31_536_000
+_log = structlog.get_logger("pypicloud_lite.serve")
 
 
 class HomeView:
@@ -146,8 +148,8 @@ class FileViews:
     def by_digest(self, request: Request) -> PlainResponse:
         """Bytes that never change under this URL."""
         match = request.matchdict
-        found = self._find(request, _index(match["owner"], match["index"]), match["digest"])
-        return self._send(request, found, f"max-age={_YEAR}, immutable")
+        index = _index(match["owner"], match["index"])
+        return self._answer(request, index, match["digest"], f"max-age={_YEAR}, immutable")
 
     def by_name(self, request: Request) -> PlainResponse:
         """The current bytes of that name."""
@@ -160,7 +162,24 @@ class FileViews:
 
     def _by_name(self, request: Request, index: IndexName) -> PlainResponse:
         age = self._settings.package_max_age
-        return self._send(request, self._find(request, index, None), f"max-age={age}" if age else "no-cache")
+        return self._answer(request, index, None, f"max-age={age}" if age else "no-cache")
+
+    def _answer(self, request: Request, index: IndexName, digest: str | None, caching: str) -> PlainResponse:
+        try:
+            return self._send(request, self._find(request, index, digest), caching)
+        except BlobNotFound:
+            # Replaced or deleted since the catalog was asked: what it says now is right.
+            found = self._find(request, index, digest)
+        try:
+            return self._send(request, found, caching)
+        except BlobNotFound:
+            _log.error(
+                "a file that the catalog lists is not in the storage: bring it back, or run ppc-resync",
+                filename=str(found.record.filename),
+                key=str(found.key),
+            )
+            # The key is nobody's business but the administrator's.
+            raise self._downloads.missing(request.matchdict["filename"]) from None
 
     def _find(self, request: Request, index: IndexName, digest: str | None) -> Download:
         match = request.matchdict
@@ -192,7 +211,9 @@ class FileViews:
             return None
         accelerated = self._storage.accelerated(found.key)
         if accelerated is not None:
-            return stream("200 OK", [*headers, ("X-Accel-Redirect", accelerated)], [])
+            # nginx would pass this one on and add its own.
+            kept = [header for header in headers if header[0] != "Accept-Ranges"]
+            return stream("200 OK", [*kept, ("X-Accel-Redirect", accelerated)], [])
         url = self._storage.signed_url(found.key, str(found.record.filename))
         return None if url is None else redirect(url, permanent=False, cache_control="no-store")
 

@@ -7,11 +7,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from webtest import TestApp
 
+from pypicloud_lite.app import make_app
+from pypicloud_lite.catalog.sql import SqlCatalog
+from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.kernel.clock import system_clock
+from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.publish.removal import Removals
+from pypicloud_lite.publish.upload import Uploads
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.databases import DatabaseMissing, new_database
 from pypicloud_lite.testing.world import JSON, World
@@ -164,6 +173,76 @@ def make_site(tmp_path):
 @pytest.fixture
 def site(make_site):
     return make_site({})
+
+
+class FrailStorage:
+    """A storage of which some calls fail; ``calls`` has all of them, by method and key."""
+
+    def __init__(self, storage, site):
+        self._storage = storage
+        self._site = site
+
+    def __getattr__(self, name):
+        does = getattr(self._storage, name)
+
+        def call(*arguments, **more):
+            key = str(arguments[0]) if arguments else ""
+            self._site.calls.append((name, key))
+            if self._site.fails(name, key):
+                raise StorageUnavailable(f"The storage did not answer: {name}")
+            return does(*arguments, **more)
+
+        return call
+
+
+class FrailSite(Site):
+    """A site whose storage fails where ``fails(method, key)`` says so, and whose clock can be put forward."""
+
+    def __init__(self, folder, settings):
+        self.calls = []
+        self.ahead = timedelta()
+        self.heal()
+        super().__init__(folder, settings)
+
+    def heal(self):
+        self.fails = lambda _method, _key: False
+
+    def clock(self):
+        return system_clock() + self.ahead
+
+    def open(self):
+        world = super().open()
+        services = world.services
+        storage = FrailStorage(services.storage, self)
+        catalog = SqlCatalog(services.database, self.clock)
+        ingest = Ingest(storage, catalog, self.clock)
+        world.services = replace(
+            services,
+            clock=self.clock,
+            storage=storage,
+            catalog=catalog,
+            ingest=ingest,
+            uploads=Uploads(catalog, services.gate, ingest),
+            removals=Removals(catalog, services.gate, ingest),
+        )
+        world.app = TestApp(make_app(world.services), extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+        return world
+
+    def rebuilding(self):
+        with self.world.services.catalog.read() as catalog:
+            return catalog.state().rebuilding_since is not None
+
+    def download(self, filename, project="demo"):
+        """The bytes, or the status."""
+        answer = self.world.get(f"/packages/root/main/{project}/{filename}", status="*")
+        return answer.body if answer.status_int == 200 else answer.status_int
+
+
+@pytest.fixture
+def frail_site(tmp_path):
+    site = FrailSite(tmp_path, {})
+    yield site
+    site.close()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from pypicloud_lite.catalog.model import FileRecord, ManifestState
+from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState
 from pypicloud_lite.catalog.rows import file_values
+from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.catalog.tables import file_metadata, files, projects
 from pypicloud_lite.db.migrate import upgrade
 from pypicloud_lite.kernel.clock import system_clock
@@ -43,6 +44,8 @@ def fill(url):
         connection.execute(
             insert(file_metadata), [{"file_id": number, "core": "{}"} for number in range(1, len(rows) + 1)]
         )
+    with SqlCatalog(database, system_clock).write(Author("test")) as catalog:
+        catalog.set_rebuilding(None)
     database.dispose()
 
 

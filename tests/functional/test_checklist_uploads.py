@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -291,6 +294,33 @@ def test_70_a_failed_upload_leaves_nothing(world, artifact, fields, user, status
     with world.services.catalog.read() as catalog:
         assert catalog.is_empty()
         assert catalog.journal() == []
+
+
+def test_67_the_reply_to_a_large_upload_starts_within_ten_seconds(world):
+    wheel = build_wheel("demo", "1.0", body=random.Random(1).randbytes(50_000_000))
+    began = time.monotonic()
+    world.upload(wheel)
+    assert time.monotonic() - began < 10
+    assert world.project("demo")["files"][0]["hashes"]["sha256"] == wheel.sha256
+
+
+def test_69_two_uploads_of_one_filename_at_once_leave_one_file_and_one_refusal(world):
+    together = threading.Barrier(2)
+
+    def upload(artifact):
+        together.wait(30)
+        return world.upload(artifact, status="*")
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(upload, (WHEEL, OTHER)))
+    statuses = [answer.status_int for answer in answers]
+    assert sorted(statuses) == [200, 409]
+    assert "File already exists" in answers[statuses.index(409)].status
+    (file,) = world.project("acme-widget")["files"]
+    winner = (WHEEL, OTHER)[statuses.index(200)]
+    assert file["hashes"]["sha256"] == winner.sha256
+    assert world.get(f"/api/package/acme-widget/{winner.filename}", status=200).body == winner.data
+    assert sum(path.endswith(".whl") for path in stored(world)) == 1
 
 
 def test_71_any_spelling_lands_in_the_normalised_project(world):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 import urllib.request
 
 import pytest
 
-from pypicloud_lite.testing.live import LiveServer
+from pypicloud_lite.testing.live import LiveServer, write_config
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["group", "master"])
@@ -40,3 +41,33 @@ def test_it_starts_without_any_file_and_keeps_nothing_open(tmp_path):
             assert answer.status == 200
         assert server.stop() == 0
     assert (tmp_path / "data" / "catalog.sqlite").is_file()
+
+
+def answers_until(server, is_so):
+    """Ask for pages until something is so; each one must be answered."""
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline, server.log.read_text()
+        with urllib.request.urlopen(f"{server.url}/health/live", timeout=10) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"pypi.max_upload_size": "many"}, "pypi.max_upload_size"), ({"db.url": "nonsense://"}, "db.url")],
+    ids=["value", "database"],
+)
+def test_a_reload_with_a_mistake_in_the_file_changes_nothing(tmp_path, wrong, said):
+    with LiveServer(tmp_path, {}) as server:
+        workers = server.worker_pids()
+        write_config(server.config, wrong)
+        server.process.send_signal(signal.SIGHUP)
+        answers_until(server, lambda: "Not reloaded" in server.log.read_text())
+        assert said in server.log.read_text().partition("Not reloaded")[2]
+        assert server.worker_pids() == workers
+        # Mended, it is taken over by new workers.
+        write_config(server.config, {"pypi.realm": "mended"})
+        server.process.send_signal(signal.SIGHUP)
+        answers_until(server, lambda: server.worker_pids() and not set(workers) & set(server.worker_pids()))
+        assert server.stop() == 0
+    assert "Traceback" not in server.log.read_text()

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner, Result
 
 from pypicloud_lite.access.passwords import identify, verify_password
 from pypicloud_lite.cli.gen_password import main
+from pypicloud_lite.testing.live import write_config
 
 
 def run(*args: str, given: str | bytes = "") -> Result:
@@ -82,3 +86,46 @@ def test_t08_what_cannot_be_hashed_ends_with_one_line_and_status_2(
 @pytest.mark.parametrize("args", [("--no-such-option",), ("-r", "many"), ("positional",)])
 def test_wrong_usage_is_status_2(args: tuple[str, ...]) -> None:
     assert run(*args).exit_code == 2
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[..., str]:
+    def write(**settings: str) -> str:
+        path = tmp_path / "config.ini"
+        write_config(path, {f"auth.{name}": value for name, value in settings.items()})
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("option", ["-c", "--config"])
+def test_the_configuration_says_how_it_is_hashed(config: Callable[..., str], option: str) -> None:
+    result = run("-i", option, config(scheme="sha256_crypt", rounds="1234"), given="pw\n")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("$5$rounds=1234$")
+    assert verify_password("pw", result.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    ("args", "start"),
+    [
+        (("-r", "1001"), "$5$rounds=1001$"),
+        (("-s", "sha256_crypt"), "$5$rounds=1234$"),
+        # Rounds of another scheme: 1234 would be none that bcrypt takes.
+        (("-s", "bcrypt", "-r", "4"), "$2b$04$"),
+        (("-s", "bcrypt"), "$2b$"),
+    ],
+)
+def test_what_is_said_on_the_command_line_wins(config: Callable[..., str], args: tuple[str, ...], start: str) -> None:
+    result = run("-i", "-c", config(scheme="sha256_crypt", rounds="1234"), *args, given="pw\n")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(start)
+
+
+def test_a_configuration_that_says_nothing_and_one_that_is_wrong(config: Callable[..., str], tmp_path: Path) -> None:
+    assert run("-i", "-c", config(), given="pw\n").stdout.startswith("$argon2")
+    result = run("-i", "-c", config(scheme="md5"), given="pw\n")
+    assert result.exit_code != 0
+    assert "auth.scheme" in result.stderr
+    assert result.stdout == ""
+    assert run("-i", "-c", str(tmp_path / "missing.ini"), given="pw\n").exit_code == 2
