@@ -85,7 +85,7 @@ port = 8080
 
 def config_sample() -> str:
     """The text of ``config.ini.sample``: every setting of every feature and backend, with its default."""
-    sample = render_sample(
+    return render_sample(
         [
             ("Which backends", [Backends]),
             ("The index, and how it is reached", [IndexSettings, WebSettings]),
@@ -94,9 +94,9 @@ def config_sample() -> str:
             ("Files in a folder: pypi.storage = file", [LocalSettings]),
             ("Files in a bucket: pypi.storage = s3", [S3Settings]),
             ("The catalog", [DatabaseSettings]),
-        ]
+        ],
+        before=_SERVER,
     )
-    return f"{sample}\n{_SERVER}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,16 @@ _ALPHABET = "".join(c for c in string.ascii_letters + string.digits if c not in 
 _LENGTH = 24
 
 _CONFIG = """\
-# Made at the first start. Every key is explained in README.rst; write a percent sign as %%.
+# Made at the first start. config.ini.sample explains every key; write a percent sign as %%.
 
+# For pserve. ppc-serve and gunicorn --paste take their address from the command line.
+[server:main]
+use = egg:gunicorn#main
+config = python:pypicloud_lite.cli.gunicorn_settings
+host = 127.0.0.1
+port = 8080
+
+# The application. What is added at the end of this file belongs to it.
 [app:main]
 use = egg:pypicloud_lite
 
@@ -43,13 +51,6 @@ pypi.default_read = authenticated
 pypi.default_write =
 auth.admins = {admin}
 user.{admin} = {password_hash}
-
-# For pserve. ppc-serve and gunicorn --paste take their address from the command line.
-[server:main]
-use = egg:gunicorn#main
-config = python:pypicloud_lite.cli.gunicorn_settings
-host = 127.0.0.1
-port = 8080
 """
 
 _LINES = """\

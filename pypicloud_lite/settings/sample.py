@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from pydantic import BeforeValidator, ByteSize
 
-from pypicloud_lite.kernel.errors import ConfigError
-from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.settings.declare import FAMILIES, Declared, Settings, declared, families, family_examples
 from pypicloud_lite.settings.environment import variable
 from pypicloud_lite.settings.values import format_duration, format_size, parse_duration, parse_size
@@ -29,12 +27,15 @@ _HEADER = """\
 """
 # A percent sign, unless it begins %(here)s.
 _PERCENT = re.compile(r"%(?!\(here\)s)")
-_KEY = re.compile(r"[A-Za-z][\w.-]*")
 
 
-def render_sample(groups: Sequence[tuple[str, Sequence[type[Settings]]]]) -> str:
-    """Write the whole file: each group is a heading and its models; a key is shown where it comes first."""
-    parts = [_HEADER, _SECTION]
+def render_sample(groups: Sequence[tuple[str, Sequence[type[Settings]]]], before: str = "") -> str:
+    """Write the whole file: each group is a heading and its models; a key is shown where it comes first.
+
+    ``before`` are sections that stand before the application's, which is the last: what a person adds at the end is
+    the application's.
+    """
+    parts = [_HEADER, *([before] if before else []), _SECTION]
     seen: set[str] = set()
     for heading, models in groups:
         lines = [f"## {heading} ".ljust(_WIDTH, "#")]
@@ -47,18 +48,6 @@ def render_sample(groups: Sequence[tuple[str, Sequence[type[Settings]]]]) -> str
                 lines += ["", *_family(model)]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
-
-
-def render_minimal(values: Mapping[str, str]) -> str:
-    """Write a first configuration: these keys, in this order; ``%(here)s`` keeps its meaning."""
-    lines = []
-    for key, text in values.items():
-        if not _KEY.fullmatch(key):
-            raise ConfigError(f"{shown(key)} cannot be written as a key: use letters, digits, '.', '_' and '-'")
-        if "\n" in text or "\r" in text or text != text.strip():
-            raise ConfigError(f"{key}: its value has a line break, or white space around it: remove that")
-        lines.append(f"{key} = {_escaped(text)}".rstrip() + "\n")
-    return f"{_SECTION}\n{''.join(lines)}"
 
 
 def _entry(one: Declared) -> list[str]:

@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 import structlog
-from pyramid.request import Request
 
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.web.responses import PlainResponse, respond, respond_json
+
+if TYPE_CHECKING:
+    # Commands import this module too, and Pyramid 2.1 greets each of them with a notice about pkg_resources.
+    from pyramid.request import Request
 
 _log = structlog.get_logger("pypicloud_lite.health")
 

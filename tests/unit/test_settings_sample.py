@@ -5,15 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ByteSize, Field, SecretStr
 
-from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.settings.declare import Settings, Words
 from pypicloud_lite.settings.load import load
-from pypicloud_lite.settings.sample import render_minimal, render_sample
+from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.settings.source import read_ini
 from pypicloud_lite.settings.values import Duration, Size
 
@@ -75,29 +71,7 @@ def test_the_sample_with_every_key_switched_on_is_the_default(tmp_path):
     assert found == Demo.model_validate({"demo.dir": found.dir, "*": found.entries})
 
 
-@given(
-    st.dictionaries(
-        st.from_regex(r"[a-z]{1,5}\.[a-z_]{1,8}", fullmatch=True),
-        st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"))).map(str.strip),
-    )
-)
-def test_a_first_configuration_says_what_was_asked(tmp_path_factory, values):
-    path = tmp_path_factory.mktemp("minimal") / "config.ini"
-    path.write_text(render_minimal(values), encoding="utf-8")
-
-    assert read_ini(path) == {key: text.replace("%(here)s", str(path.parent)) for key, text in values.items()}
-
-
-def test_a_first_configuration_keeps_its_order_and_here():
-    assert render_minimal({"b.x": "%(here)s/50%", "a.x": ""}) == (
-        "[app:main]\nuse = egg:pypicloud_lite\n\nb.x = %(here)s/50%%\na.x =\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("key", "text"),
-    [("a.b", "1\nuser.evil = 2"), ("a.b", "1\r2"), ("a.b", " 1"), ("a\nb", "1"), ("[x]", "1"), ("", "")],
-)
-def test_what_cannot_be_written_is_refused(key, text):
-    with pytest.raises(ConfigError):
-        render_minimal({key: text})
+def test_the_application_comes_last():
+    """What a person adds at the end of the file is the application's."""
+    text = render_sample([("Demo", [Demo])], before="[server:main]\nport = 1\n")
+    assert text.index("[server:main]") < text.index("[app:main]")
