@@ -52,3 +52,16 @@ def test_a_wrong_file_changes_nothing(followed):
     assert login(app, "ann", "one") == 200
     path.unlink()
     assert login(app, "ann", "one") == 200
+
+
+def test_defect_6_who_is_removed_is_out_at_once(followed):
+    """Also one who was let in a moment ago, whose password is known to be right; and so is who is no admin any more."""
+    path, settings, app = followed
+    bob = {"user.bob": hash_password("two", "pbkdf2_sha256", 1000), "pypi.default_read": "admins-only"}
+    rewrite(path, {**settings, **bob, "auth.admins": "ann bob"})
+    assert login(app, "bob", "two") == 200
+    assert app.get("/simple/x/", headers={"Authorization": basic("bob", "two")}, status=404)
+    rewrite(path, {**settings, **bob})
+    assert login(app, "bob", "two") == 200
+    rewrite(path, settings)
+    assert login(app, "bob", "two") == 401
