@@ -163,7 +163,7 @@ def test_60_poetry_prints_why_a_reader_may_not_write(publish, index):
         said = publish("poetry-forbidden", build_wheel("poetry-forbidden", "1.0"), user="reader", status=1).output
     assert uploads(seen) == [403]
     assert "HTTP Error 403" in said
-    assert "poetry-forbidden" in said.partition("HTTP Error 403")[2]
+    assert "User reader may not upload" in said.partition("HTTP Error 403")[2]
     assert index.files("poetry-forbidden") == {}
 
 

@@ -150,7 +150,7 @@ def test_60_twine_prints_why_a_reader_may_not_write(twine, index, dist):
     with index.watch() as seen:
         said = twine(*dist(build_wheel("twine-forbidden", "1.0")), user="reader", status=1).output
     assert uploads(seen) == [403]
-    assert "twine-forbidden" in reason(said, "HTTPError: 403 Forbidden")
+    assert "User reader may not upload" in reason(said, "HTTPError: 403 Forbidden")
     assert index.files("twine-forbidden") == {}
 
 
