@@ -97,8 +97,10 @@ class CatalogWriter(CatalogReader, Protocol):
     def mark_manifest(self, file_id: int, *, done: bool) -> bool:
         """Say whether the manifest is written; False when the row is gone or being removed. No serial, no journal."""
 
-    def begin_removal(self, file_id: int) -> bool:
-        """Say that the file is being removed; False when the row is gone. No serial, no journal.
+    def begin_removal(self, record: FileRecord) -> bool:
+        """Say that the file is being removed; False when the row is gone.
+
+        The first time draws a serial and tells the journal who asked for it: another process may finish it.
 
         Nothing but :meth:`replace_file` and :meth:`remove_file` changes the row after that.
         """

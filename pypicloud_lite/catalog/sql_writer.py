@@ -53,7 +53,10 @@ _TOUCH_AND_NAME_PROJECT = _TOUCH_PROJECT.values(display_name=bindparam("new_disp
 _INSERT_FILE = insert(files)
 _INSERT_CORE = insert(file_metadata)
 _DELETE_FILE = delete(files).where(files.c.id == bindparam("file_id"))
-_BEGIN_REMOVAL = update(files).where(files.c.id == bindparam("file_id")).values(manifest="removing")
+_BEGIN_REMOVAL = (
+    update(files).where(files.c.id == bindparam("file_id"), files.c.manifest != "removing").values(manifest="removing")
+)
+_IS_THERE = select(files.c.id).where(files.c.id == bindparam("file_id"))
 _MARK_MANIFEST = (
     update(files)
     .where(files.c.id == bindparam("file_id"), files.c.manifest != "removing")
@@ -119,9 +122,13 @@ class SqlWriter(SqlReader):
         """See the port."""
         return bool(self._execute(_MARK_MANIFEST, file_id=file_id, new_manifest="done" if done else "pending"))
 
-    def begin_removal(self, file_id: int) -> bool:
+    def begin_removal(self, record: FileRecord) -> bool:
         """See the port."""
-        return bool(self._execute(_BEGIN_REMOVAL, file_id=file_id))
+        if self._execute(_BEGIN_REMOVAL, file_id=record.id):
+            self.draw_serial()
+            self._journal_file("begin removal", record)
+            return True
+        return bool(self._connection.execute(_IS_THERE, {"file_id": record.id}).scalar())
 
     def remove_file(self, record: FileRecord, *, reserve: bool = True) -> bool:
         """See the port."""

@@ -163,7 +163,7 @@ class Ingest:
         is about to be deleted.
         """
         with self._catalog.write(author) as catalog:
-            if not catalog.begin_removal(record.id):
+            if not catalog.begin_removal(record):
                 return False
         self._finish_removal(record, author)
         return True

@@ -166,22 +166,24 @@ class ChangesContract(CatalogFixtures):
         with catalog.read() as reader:
             before = reader.state()
         with catalog.write(AUTHOR) as writer:
-            assert writer.begin_removal(added.id)
+            assert writer.begin_removal(added)
         removing = replace(added, manifest=ManifestState.REMOVING)
         with catalog.write(AUTHOR) as writer:
             assert not writer.mark_manifest(added.id, done=True)
             assert not writer.mark_manifest(added.id, done=False)
-            assert writer.begin_removal(added.id)
+            assert writer.begin_removal(added)
             project = writer.project(INDEX, DEMO)
             assert project is not None
             writer.restore_project(project, [(replace(added, summary="other", manifest=ManifestState.DONE), {})], [])
         with catalog.read() as reader:
             assert reader.files(INDEX, DEMO) == [removing]
             assert list(reader.pending(added.uploaded_at + timedelta(seconds=1), 10)) == [removing]
-            assert reader.state() == before
+            assert reader.state().serial == before.serial + 1
+            told = reader.journal(before.serial)
+        assert [(one.author, one.action, one.subject) for one in told] == [(AUTHOR, "begin removal", "demo-1.0.tar.gz")]
         with catalog.write(AUTHOR) as writer:
             assert writer.remove_file(removing)
-            assert not writer.begin_removal(added.id)
+            assert not writer.begin_removal(added)
 
     def test_adding_drops_the_reservation(self, catalog: Catalog) -> None:
         """And removing makes a new one."""
