@@ -29,7 +29,7 @@ from pypicloud_lite.testing.world import World, user_settings
 
 PROJECTS, FILES_EACH = 500, 100
 INDEX = IndexName("root", "main")
-# Seconds; the figure is 2 on an idle machine, this one may be busy with other tests.
+# Seconds; the aim is 2 on an idle machine, and this one may be busy with other tests.
 LATEST_ANSWER = 10.0
 
 
