@@ -214,6 +214,19 @@ def prepare(settings: Loaded) -> None:
         services.database.dispose()
 
 
+def prepare_to_serve(settings: Loaded) -> None:
+    """:func:`prepare`, and where catalog and storage are both new, say that there is nothing to rebuild.
+
+    Before the workers start: else one of them would answer 503 while another one looks.
+    """
+    prepare(settings)
+    services = build(settings)
+    try:
+        services.first_rebuild().settle_trivial()
+    finally:
+        services.database.dispose()
+
+
 def _backend(settings: Loaded, key: str) -> Storage:
     plugin = settings.plugin(key)
     built: Storage = plugin.build(settings.get(plugin.settings))

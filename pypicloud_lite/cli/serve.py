@@ -105,7 +105,7 @@ def command(options: Sequence[str], config: Path | None, host: str, port: int) -
     if config is None and DEFAULT_CONFIG.is_file():
         config = DEFAULT_CONFIG
     config = config.absolute() if config is not None else None
-    wiring.prepare(wiring.load_settings(config))
+    wiring.prepare_to_serve(wiring.load_settings(config))
     overrides = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
         "default_proc_name": str(config or "defaults"),

@@ -50,6 +50,14 @@ class FirstRebuild:
             catalog.set_rebuilding(self._clock())
         return True
 
+    def settle_trivial(self) -> None:
+        """End it before anyone is served, where the storage is empty too: one query where it ended before."""
+        with self._catalog.read(snapshot=False) as catalog:
+            if not self._is_due(catalog):
+                return
+        if self.is_trivial() and self.claim():
+            self.run()
+
     def is_trivial(self) -> bool:
         """Whether the storage is empty too: one request."""
         return next(iter(self._storage.list()), None) is None
