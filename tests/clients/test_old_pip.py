@@ -8,12 +8,12 @@ from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 
 
 @pytest.fixture(params=[("9.0.3", "3.8"), ("9.0.3", "2.7"), ("20.3.4", "3.8"), ("20.3.4", "2.7")], ids="-py".join)
-def pip(request, environment, find_python, run, index, tmp_path):
+def pip(request, environment, find_python, missing, run, index, tmp_path):
     """``pip(*arguments)``: that pip on that Python, which installs into the folder ``got``."""
     version, python_version = request.param
     python = find_python(python_version)
     if not python:
-        pytest.skip(f"Python {python_version} was not found; it is an extra")
+        missing(f"python{python_version}", f"no Python {python_version} was found")
     # Only the files of that pip: the environment itself belongs to a newer Python.
     (packages,) = environment(f"pip-{version}").parent.glob("lib/*/site-packages")
     extra = tmp_path / "old-pip"

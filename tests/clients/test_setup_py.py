@@ -13,10 +13,8 @@ _COMMANDS = "import distutils.command.register, distutils.command.upload, distut
 def setup(request, find_python, missing, run, index, home, tmp_path):
     """``setup(name, *commands)``: run a project's setup.py; the server is ``private`` in the .pypirc."""
     python = find_python(request.param, _COMMANDS)
-    if not python and request.param == "3.11":
-        missing("python3.11", "no Python 3.11 with its distutils was found")
     if not python:
-        pytest.skip(f"Python {request.param} with its distutils was not found; it is an extra")
+        missing(f"python{request.param}", f"no Python {request.param} with its distutils was found")
     folder = tmp_path / "project"
     folder.mkdir()
 
