@@ -13,9 +13,10 @@ from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
+from pypicloud_lite.manage.views import PackageViews
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.publish.settings import PublishSettings
-from pypicloud_lite.publish.views import RemovalViews, UploadViews
+from pypicloud_lite.publish.views import UploadViews
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.views import FileViews, HomeView, SimpleViews
 from pypicloud_lite.settings.source import RawSettings, from_factory, read_ini
@@ -100,7 +101,15 @@ def _mount(config: Configurator, services: Services) -> None:
         max_bytes=settings.get(PublishSettings).max_upload_size,
         base_url=base_url,
     )
-    removals = RemovalViews(services.removals, identity, index)
+    packages = PackageViews(
+        services.listings,
+        services.removals,
+        services.yanking,
+        services.statuses,
+        identity,
+        index,
+        base_url,
+    )
     health = HealthViews(services.health())
 
     def add(name: str, *patterns: str, **methods: View) -> None:
@@ -113,7 +122,14 @@ def _mount(config: Configurator, services: Services) -> None:
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
-    add("api.file", f"/api/package/{_PROJECT}/{_FILE}", GET=files.in_default_index, DELETE=removals.delete)
+    add("api.projects", "/api/package/", "/api/package", GET=packages.projects)
+    add("api.project", f"{_API}/", _API, GET=packages.files, DELETE=packages.delete)
+    add("api.status", f"{_API}/status", GET=packages.status, PUT=packages.set_status)
+    add("api.release", f"{_API}/version/{_VERSION}", GET=packages.release, DELETE=packages.delete)
+    add("api.release.yank", f"{_API}/version/{_VERSION}/yank", PUT=packages.yank, DELETE=packages.unyank)
+    add("api.file.yank", f"{_API}/{_FILE}/yank", PUT=packages.yank, DELETE=packages.unyank)
+    add("api.file", f"{_API}/{_FILE}", GET=files.in_default_index, POST=uploads.upload, DELETE=packages.delete_file)
+    add("admin.free", f"/admin/package/{_PROJECT}/free", POST=packages.free)
     add("health", "/health", "/health/", GET=health.whole)
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
@@ -125,3 +141,5 @@ _INDEX = "{owner:[^/]+}/{index:[^/]+}"
 _PROJECT = "{project:[^/]+}"
 _DIGEST = f"{{digest:[0-9a-f]{{{DIGEST_IN_PATH}}}}}"
 _FILE = "{filename:[^/]+}"
+_VERSION = "{version:[^/]+}"
+_API = f"/api/package/{_PROJECT}"

@@ -27,13 +27,16 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
 from pypicloud_lite.ops.resync import Report, Resync
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
+from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.upload import Uploads
+from pypicloud_lite.publish.yanking import Yanking
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.settings import ServeSettings
@@ -115,6 +118,9 @@ class Services:
     ingest: Ingest
     uploads: Uploads
     removals: Removals
+    yanking: Yanking
+    statuses: Statuses
+    listings: Listings
     simple: SimpleApi
     downloads: Downloads
 
@@ -191,7 +197,10 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         authenticator=Authenticator(access, Proofs(), LoginThrottle()),
         ingest=ingest,
         uploads=Uploads(catalog, gate, ingest),
-        removals=Removals(catalog, gate, ingest),
+        removals=Removals(catalog, gate, ingest.changes),
+        yanking=Yanking(gate, ingest.changes),
+        statuses=Statuses(gate, ingest.changes),
+        listings=Listings(catalog, gate),
         simple=SimpleApi(catalog, gate, PageCache(settings.get(ServeSettings).page_cache)),
         downloads=Downloads(catalog, gate),
     )

@@ -14,6 +14,8 @@ _DOING = {
     Permission.WRITE: "upload to",
     Permission.OVERWRITE: "overwrite files of",
     Permission.DELETE: "delete files of",
+    Permission.YANK: "yank files of",
+    Permission.ADMINISTER: "change the status or name of",
 }
 
 

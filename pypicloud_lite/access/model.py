@@ -24,13 +24,15 @@ class Right(StrEnum):
 class Permission(StrEnum):
     """What a caller may be asked to hold on a project.
 
-    OVERWRITE and DELETE come on top of WRITE: the policy asks for both.
+    OVERWRITE, DELETE and YANK come on top of WRITE: the policy asks for both. ADMINISTER is the admins' alone.
     """
 
     READ = "read"
     WRITE = "write"
     OVERWRITE = "overwrite"
     DELETE = "delete"
+    YANK = "yank"
+    ADMINISTER = "administer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ _RIGHT_BEHIND = MappingProxyType(
         Permission.WRITE: Right.WRITE,
         Permission.OVERWRITE: Right.WRITE,
         Permission.DELETE: Right.WRITE,
+        Permission.YANK: Right.WRITE,
     }
 )
 
@@ -42,14 +43,16 @@ def decide(identity: Identity, permission: Permission, target: Target, rules: Ru
 
     Admins hold every one. A project with any grant forgets the defaults; rights add up over the user's own
     grant and those of every group; writing does not imply reading. OVERWRITE and DELETE are WRITE and
-    membership in one of their groups.
+    membership in one of their groups; whoever may DELETE may YANK, which does less.
     """
     if identity.is_admin:
         return True
+    if permission is Permission.ADMINISTER:
+        return False
     groups = principals(identity)
     if permission is Permission.OVERWRITE and groups.isdisjoint(rules.overwrite_groups):
         return False
-    if permission is Permission.DELETE and groups.isdisjoint(rules.delete_groups):
+    if permission in {Permission.DELETE, Permission.YANK} and groups.isdisjoint(rules.delete_groups):
         return False
     return _holds(identity, groups, _RIGHT_BEHIND[permission], target, rules)
 

@@ -71,6 +71,11 @@ class FileRecord:
     id: int = 0
 
     @property
+    def is_listed(self) -> bool:
+        """Whether anybody is shown this file: from the moment that its removal begins, nobody is."""
+        return self.manifest is not ManifestState.REMOVING
+
+    @property
     def version(self) -> str:
         """The normalised version."""
         return self.filename.version
@@ -93,7 +98,7 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
-    """One project of an index, with or without files.
+    """One project of an index, with or without files; ``file_count`` counts those that are listed.
 
     ``revision`` is a random number drawn anew at every change: a cache key that stays right when a database is
     lost, restored or rebuilt, where ``serial`` may repeat.
@@ -108,6 +113,17 @@ class ProjectRecord:
     status: ProjectStatus = ProjectStatus.ACTIVE
     status_reason: str | None = None
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOverview:
+    """A project in a list: ``summary`` and ``updated_at`` are those of the file that came last."""
+
+    name: ProjectName
+    display_name: str
+    status: ProjectStatus
+    summary: str | None
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ from pypicloud_lite.catalog.model import (
     CatalogState,
     FileRecord,
     JournalEntry,
+    ProjectOverview,
     ProjectRecord,
+    ProjectStatus,
     Reservation,
 )
 from pypicloud_lite.kernel.errors import Conflict
@@ -39,10 +41,16 @@ class CatalogReader(Protocol):
         """The project, also when it has no file any more."""
 
     def projects(self, index: IndexName) -> Sequence[ProjectRecord]:
-        """Every project that has a file, by name."""
+        """Every project that has a listed file, by name."""
+
+    def overview(self, index: IndexName) -> Sequence[ProjectOverview]:
+        """What :meth:`projects` names, each with what a list tells of it."""
 
     def files(self, index: IndexName, project: ProjectName) -> Sequence[FileRecord]:
-        """Every file of a project, in the order they came: by ``uploaded_at``, so that it survives a rebuild."""
+        """Every file of a project, in the order they came: by ``uploaded_at``, so that it survives a rebuild.
+
+        Those that are being removed too: who shows files asks each for ``is_listed``.
+        """
 
     def file(self, index: IndexName, filename: str) -> FileRecord | None:
         """The file of that name, whatever its project: the caller compares ``project``."""
@@ -67,6 +75,9 @@ class CatalogReader(Protocol):
 
     def pending(self, uploaded_before: datetime, limit: int) -> Sequence[FileRecord]:
         """Files whose manifest is not known to be written or that are being removed, oldest first."""
+
+    def documents_due(self, since_before: datetime, limit: int) -> Sequence[ProjectRecord]:
+        """Projects whose ``project.json`` is not known to say what the row says, oldest first."""
 
     def keys_in_use(self, keys: Iterable[str]) -> set[str]:
         """Those of ``keys`` that some row names as ``key`` or ``home``; one query for each 500."""
@@ -94,11 +105,33 @@ class CatalogWriter(CatalogReader, Protocol):
     def replace_file(self, old: FileRecord, record: FileRecord, core: Mapping[str, Any]) -> FileRecord | None:
         """Put ``record`` in the place of ``old``; None when ``old.id`` is no longer there."""
 
-    def mark_manifest(self, file_id: int, *, done: bool) -> bool:
-        """Say whether the manifest is written; False when the row is gone or being removed. No serial, no journal."""
+    def mark_manifest(self, record: FileRecord, *, done: bool) -> bool:
+        """Say whether the manifest is written that tells of ``record``, its serial included. No serial, no journal.
+
+        False, and nothing is marked, when the row is gone, being removed, or changed since (it has another serial).
+        """
+
+    def yank(self, records: Sequence[FileRecord], reason: str | None, *, yanked: bool) -> Sequence[FileRecord]:
+        """Set or clear the mark of PEP 592, and say that their manifests are to be written.
+
+        The rows that changed by it, as they are now: those that said so already, or that are gone or being removed,
+        do not.
+        """
+
+    def set_status(self, index: IndexName, name: ProjectName, status: ProjectStatus, reason: str | None) -> bool:
+        """Give a project its status (PEP 792), its document being due then; False when there is no such project.
+
+        Nothing changes when it is so already.
+        """
+
+    def mark_document(self, project: ProjectRecord) -> bool:
+        """Say that ``project.json`` tells of ``project``; False when that changed since. No serial, no journal."""
+
+    def forget_project(self, index: IndexName, name: ProjectName) -> bool:
+        """Forget a project without files and its reserved filenames; False when it has any, or is not there."""
 
     def begin_removal(self, record: FileRecord) -> bool:
-        """Say that the file is being removed; False when the row is gone.
+        """Say that the file is being removed, from when on it is not listed; False when the row is gone.
 
         The first time draws a serial and tells the journal who asked for it: another process may finish it.
 
@@ -106,7 +139,7 @@ class CatalogWriter(CatalogReader, Protocol):
         """
 
     def remove_file(self, record: FileRecord, *, reserve: bool = True) -> bool:
-        """Remove the row and, if ``reserve``, reserve its filename; the project stays.
+        """Remove the row and, if ``reserve``, reserve its filename; the project stays, its document is due.
 
         False, and nothing changes, when the row is gone.
         """

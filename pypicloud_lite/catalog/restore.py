@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord, Reservation
 from pypicloud_lite.catalog.rows import (
+    LISTED_FILES,
     SELECT_FILES,
     SELECT_PROJECTS,
     SELECT_RESERVATIONS,
@@ -41,11 +42,7 @@ _UPDATE_PROJECT = (
         revision=bindparam("new_revision"),
     )
 )
-_COUNT = (
-    update(projects)
-    .where(projects.c.id.in_(bindparam("ids", expanding=True)))
-    .values(file_count=select(func.count()).where(files.c.project_id == projects.c.id).scalar_subquery())
-)
+_COUNT = update(projects).where(projects.c.id.in_(bindparam("ids", expanding=True))).values(file_count=LISTED_FILES)
 _ROWS = (
     SELECT_FILES.add_columns(files.c.project_id, file_metadata.c.core)
     .outerjoin(file_metadata, file_metadata.c.file_id == files.c.id)

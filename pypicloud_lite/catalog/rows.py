@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, bindparam, select
+from sqlalchemy import CursorResult, Select, bindparam, func, select
 
 from pypicloud_lite.catalog.model import (
     Author,
@@ -19,6 +19,7 @@ from pypicloud_lite.catalog.model import (
     JournalEntry,
     ManifestState,
     Origin,
+    ProjectOverview,
     ProjectRecord,
     ProjectStatus,
     Reservation,
@@ -93,6 +94,15 @@ SELECT_JOURNAL: Select[Any] = select(
     journal.c.subject,
     journal.c.detail,
 )
+
+
+LISTED_FILES = (
+    select(func.count())
+    .select_from(files)
+    .where(files.c.project_id == projects.c.id, files.c.manifest != "removing")
+    .scalar_subquery()
+)
+"""The number of files that a project lists, within a statement about ``projects``."""
 
 
 def new_id(result: CursorResult[Any]) -> int:
@@ -186,6 +196,14 @@ def project_records(rows: Iterable[Sequence[Any]]) -> list[ProjectRecord]:
             project_id,
         )
         for project_id, index, name, display_name, serial, revision, file_count, status, status_reason in rows
+    ]
+
+
+def project_overviews(rows: Iterable[Sequence[Any]]) -> list[ProjectOverview]:
+    """Rows of a list of projects: name, display name, status, and what the newest file says."""
+    return [
+        ProjectOverview(project_name(name), display_name, _STATUSES[status], summary, updated_at)
+        for name, display_name, status, summary, updated_at in rows
     ]
 
 

@@ -13,7 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, union
 
-from pypicloud_lite.catalog.model import CatalogState, FileRecord, JournalEntry, ProjectRecord, Reservation
+from pypicloud_lite.catalog.model import (
+    CatalogState,
+    FileRecord,
+    JournalEntry,
+    ProjectOverview,
+    ProjectRecord,
+    Reservation,
+)
 from pypicloud_lite.catalog.rows import (
     SELECT_FILES,
     SELECT_JOURNAL,
@@ -23,6 +30,7 @@ from pypicloud_lite.catalog.rows import (
     is_filename,
     is_storable,
     journal_entries,
+    project_overviews,
     project_records,
     reservation_records,
 )
@@ -37,6 +45,24 @@ _of_index = projects.c.index_name == bindparam("index")
 
 _PROJECT = SELECT_PROJECTS.where(_of_index, projects.c.name == bindparam("name"))
 _PROJECTS = SELECT_PROJECTS.where(_of_index, projects.c.file_count > 0).order_by(projects.c.name)
+_newest = (
+    select(
+        files.c.project_id,
+        files.c.summary,
+        files.c.uploaded_at,
+        func.row_number()
+        .over(partition_by=files.c.project_id, order_by=(files.c.uploaded_at.desc(), files.c.id.desc()))
+        .label("place"),
+    )
+    .where(files.c.index_name == bindparam("index"), files.c.manifest != "removing")
+    .subquery()
+)
+_OVERVIEW = (
+    select(projects.c.name, projects.c.display_name, projects.c.status, _newest.c.summary, _newest.c.uploaded_at)
+    .join_from(projects, _newest, _newest.c.project_id == projects.c.id)
+    .where(_newest.c.place == 1)
+    .order_by(projects.c.name)
+)
 _FILES = SELECT_FILES.where(_of_index, projects.c.name == bindparam("name")).order_by(files.c.id)
 _FILE = SELECT_FILES.where(files.c.index_name == bindparam("index"), files.c.filename == bindparam("filename"))
 _FIRST_FILES = SELECT_FILES.where(_of_index).order_by(projects.c.name, files.c.id).limit(_FILES_AT_ONCE)
@@ -62,6 +88,11 @@ _ANY_PROJECT = select(projects.c.id).limit(1)
 _PENDING = (
     SELECT_FILES.where(files.c.manifest.in_(("pending", "removing")), files.c.uploaded_at < bindparam("before"))
     .order_by(files.c.uploaded_at, files.c.id)
+    .limit(bindparam("count"))
+)
+_DOCUMENTS_DUE = (
+    SELECT_PROJECTS.where(projects.c.document_due < bindparam("before"))
+    .order_by(projects.c.document_due, projects.c.id)
     .limit(bindparam("count"))
 )
 _KEYS = union(
@@ -97,6 +128,10 @@ class SqlReader:
     def projects(self, index: IndexName) -> Sequence[ProjectRecord]:
         """See the port."""
         return project_records(self._connection.execute(_PROJECTS, {"index": str(index)}))
+
+    def overview(self, index: IndexName) -> Sequence[ProjectOverview]:
+        """See the port."""
+        return project_overviews(self._connection.execute(_OVERVIEW, {"index": str(index)}))
 
     def files(self, index: IndexName, project: ProjectName) -> Sequence[FileRecord]:
         """See the port."""
@@ -155,6 +190,10 @@ class SqlReader:
         """See the port."""
         parameters = {"before": uploaded_before, "count": limit}
         return file_records(self._connection.execute(_PENDING, parameters))
+
+    def documents_due(self, since_before: datetime, limit: int) -> Sequence[ProjectRecord]:
+        """See the port."""
+        return project_records(self._connection.execute(_DOCUMENTS_DUE, {"before": since_before, "count": limit}))
 
     def keys_in_use(self, keys: Iterable[str]) -> set[str]:
         """See the port."""

@@ -11,10 +11,18 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from pypicloud_lite.catalog.model import Author, CatalogState, FileRecord, ProjectRecord, ProjectStatus, Reservation
+from pypicloud_lite.catalog.model import (
+    Author,
+    CatalogState,
+    FileRecord,
+    ManifestState,
+    ProjectRecord,
+    ProjectStatus,
+    Reservation,
+)
 from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.restore import Restoration
-from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
+from pypicloud_lite.catalog.rows import LISTED_FILES, dumped, file_values, new_id, optional_text, reservation_values
 from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
     catalog_state,
@@ -46,10 +54,24 @@ _TOUCH_PROJECT = (
     .values(
         serial=bindparam("new_serial"),
         revision=bindparam("new_revision"),
-        file_count=projects.c.file_count + bindparam("more"),
     )
 )
-_TOUCH_AND_NAME_PROJECT = _TOUCH_PROJECT.values(display_name=bindparam("new_display_name"))
+_ONE_MORE = _TOUCH_PROJECT.values(file_count=projects.c.file_count + 1, display_name=bindparam("new_display_name"))
+_COUNT_AGAIN = _TOUCH_PROJECT.values(file_count=LISTED_FILES)
+_COUNT_AGAIN_AND_DUE = _COUNT_AGAIN.values(document_due=bindparam("now"))
+_SET_STATUS = _TOUCH_PROJECT.values(
+    status=bindparam("new_status"), status_reason=bindparam("new_reason"), document_due=bindparam("now")
+)
+_DOCUMENT_DONE = (
+    update(projects)
+    .where(projects.c.id == bindparam("project_id"), projects.c.serial == bindparam("told"))
+    .values(document_due=None)
+)
+_ANY_FILE = select(files.c.id).where(files.c.project_id == bindparam("project_id")).limit(1)
+_FORGET_PROJECT = delete(projects).where(projects.c.id == bindparam("project_id"))
+_FORGET_RESERVATIONS = delete(reservations).where(
+    reservations.c.index_name == bindparam("index"), reservations.c.project == bindparam("name")
+)
 _INSERT_FILE = insert(files)
 _INSERT_CORE = insert(file_metadata)
 _DELETE_FILE = delete(files).where(files.c.id == bindparam("file_id"))
@@ -57,10 +79,21 @@ _BEGIN_REMOVAL = (
     update(files).where(files.c.id == bindparam("file_id"), files.c.manifest != "removing").values(manifest="removing")
 )
 _IS_THERE = select(files.c.id).where(files.c.id == bindparam("file_id"))
+_IS_LISTED = _IS_THERE.where(files.c.manifest != "removing")
 _MARK_MANIFEST = (
     update(files)
-    .where(files.c.id == bindparam("file_id"), files.c.manifest != "removing")
+    .where(files.c.id == bindparam("file_id"), files.c.serial == bindparam("told"), files.c.manifest != "removing")
     .values(manifest=bindparam("new_manifest"))
+)
+_YANK = (
+    update(files)
+    .where(files.c.id == bindparam("file_id"))
+    .values(
+        yanked=bindparam("new_yanked"),
+        yanked_reason=bindparam("new_reason"),
+        serial=bindparam("new_serial"),
+        manifest="pending",
+    )
 )
 _INSERT_RESERVATION = insert(reservations)
 _DELETE_RESERVATION = delete(reservations).where(
@@ -101,7 +134,7 @@ class SqlWriter(SqlReader):
         if project_id is None:
             project_id = self._insert_project(record, display_name, serial)
         else:
-            self._touch(project_id, 1, display_name)
+            self._touch(_ONE_MORE, project_id, new_display_name=display_name)
         self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=record.filename.value)
         added = self._insert_file(replace(record, serial=serial), project_id, core)
         self._journal_file("add file", added)
@@ -113,19 +146,67 @@ class SqlWriter(SqlReader):
         if project_id is None or not self._execute(_DELETE_FILE, file_id=old.id):
             return None
         serial = self.draw_serial()
-        self._touch(project_id, 0)
         added = self._insert_file(replace(record, serial=serial), project_id, core)
+        self._touch(_COUNT_AGAIN, project_id)
         self._journal_file("replace file", added, {"replaced_sha256": old.digests.sha256})
         return added
 
-    def mark_manifest(self, file_id: int, *, done: bool) -> bool:
+    def mark_manifest(self, record: FileRecord, *, done: bool) -> bool:
         """See the port."""
-        return bool(self._execute(_MARK_MANIFEST, file_id=file_id, new_manifest="done" if done else "pending"))
+        state = "done" if done else "pending"
+        return bool(self._execute(_MARK_MANIFEST, file_id=record.id, told=record.serial, new_manifest=state))
+
+    def yank(self, records: Sequence[FileRecord], reason: str | None, *, yanked: bool) -> Sequence[FileRecord]:
+        """See the port."""
+        reason = optional_text(reason) if yanked else None
+        differing = [record for record in records if (record.yanked, record.yanked_reason) != (yanked, reason)]
+        changed: list[FileRecord] = []
+        for record in differing:
+            if not self._connection.execute(_IS_LISTED, {"file_id": record.id}).first():
+                continue
+            state, serial = ManifestState.PENDING, self.draw_serial()
+            now = replace(record, yanked=yanked, yanked_reason=reason, serial=serial, manifest=state)
+            self._execute(_YANK, file_id=record.id, new_yanked=yanked, new_reason=reason, new_serial=serial)
+            self._journal_file("yank file" if yanked else "un-yank file", now, {"reason": reason})
+            changed.append(now)
+        for index, project in {(record.index, record.project) for record in changed}:
+            self._touch_named(_TOUCH_PROJECT, index, project)
+        return changed
+
+    def set_status(self, index: IndexName, name: ProjectName, status: ProjectStatus, reason: str | None) -> bool:
+        """See the port."""
+        project = self.project(index, name)
+        if project is None:
+            return False
+        reason = optional_text(reason)
+        if (project.status, project.status_reason) != (status, reason):
+            self.draw_serial()
+            values = {"new_status": status.value, "new_reason": reason, "now": self._clock()}
+            self._touch(_SET_STATUS, project.id, **values)
+            detail = {"status": status.value, "reason": reason, "before": project.status.value}
+            self.record("set status", index, name, None, detail)
+        return True
+
+    def mark_document(self, project: ProjectRecord) -> bool:
+        """See the port."""
+        return bool(self._execute(_DOCUMENT_DONE, project_id=project.id, told=project.serial))
+
+    def forget_project(self, index: IndexName, name: ProjectName) -> bool:
+        """See the port."""
+        project_id = self._project_id(index, name)
+        if project_id is None or self._connection.execute(_ANY_FILE, {"project_id": project_id}).first():
+            return False
+        self.draw_serial()
+        self._execute(_FORGET_RESERVATIONS, index=str(index), name=name.value)
+        self._execute(_FORGET_PROJECT, project_id=project_id)
+        self.record("forget project", index, name, None, {})
+        return True
 
     def begin_removal(self, record: FileRecord) -> bool:
         """See the port."""
         if self._execute(_BEGIN_REMOVAL, file_id=record.id):
             self.draw_serial()
+            self._touch_named(_COUNT_AGAIN, record.index, record.project)
             self._journal_file("begin removal", record)
             return True
         return bool(self._connection.execute(_IS_THERE, {"file_id": record.id}).scalar())
@@ -134,10 +215,8 @@ class SqlWriter(SqlReader):
         """See the port."""
         if not self._execute(_DELETE_FILE, file_id=record.id):
             return False
-        project_id = self._project_id(record.index, record.project)
         serial = self.draw_serial()
-        if project_id is not None:
-            self._touch(project_id, -1)
+        self._touch_named(_COUNT_AGAIN_AND_DUE, record.index, record.project, now=self._clock())
         filename = record.filename.value
         if reserve:
             self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=filename)
@@ -243,18 +322,15 @@ class SqlWriter(SqlReader):
         self._execute(_INSERT_CORE, file_id=added.id, core=dumped(core))
         return added
 
-    def _touch(self, project_id: int, more: int, display_name: str | None = None) -> None:
-        """Give the project the scope's serial and a new revision."""
-        parameters: dict[str, Any] = {
-            "project_id": project_id,
-            "new_serial": self._state.serial,
-            "new_revision": new_revision(),
-            "more": more,
-        }
-        if display_name is None:
-            self._execute(_TOUCH_PROJECT, **parameters)
-        else:
-            self._execute(_TOUCH_AND_NAME_PROJECT, **parameters, new_display_name=display_name)
+    def _touch(self, statement: Any, project_id: int, **values: Any) -> None:
+        """Give the project the scope's serial and a new revision, and what else the statement sets."""
+        serial, revision = self._state.serial, new_revision()
+        self._execute(statement, project_id=project_id, new_serial=serial, new_revision=revision, **values)
+
+    def _touch_named(self, statement: Any, index: IndexName, name: ProjectName, **values: Any) -> None:
+        project_id = self._project_id(index, name)
+        if project_id is not None:
+            self._touch(statement, project_id, **values)
 
     def _execute(self, statement: Any, **parameters: Any) -> int:
         """Run one statement; returns how many rows it met."""

@@ -67,7 +67,10 @@ projects = Table(
     Column("file_count", Integer, nullable=False),
     Column("status", name_type(20), nullable=False),
     Column("status_reason", text_type(), nullable=True),
+    # Since when project.json has to be written anew; for long only where the one who changed the row died.
+    Column("document_due", UtcDateTime, nullable=True),
     UniqueConstraint("index_name", "name"),
+    Index(None, "document_due"),
     sqlite_autoincrement=True,
     **_MYSQL,
 )

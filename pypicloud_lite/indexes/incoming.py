@@ -67,6 +67,9 @@ class Stored:
 MayOverwrite = Callable[[], bool]
 """Asked only when it matters: whether the caller may put other bytes under a name that was used."""
 
+Admit = Callable[[CatalogReader], None]
+"""Raises where the file may not come in; asked inside the transaction that enters it, so nothing changes between."""
+
 
 def check_existing(existing: FileRecord, filename: Filename, sha256: str, may_overwrite: MayOverwrite) -> None:
     """A name that stands for other bytes is refused, and one that another project uses is, whoever asks."""

@@ -1,22 +1,21 @@
-"""The only writer of an index: bytes, then the catalog's row, then the manifest; deletion the other way round.
+"""What comes into an index: bytes, then the catalog's row, then the manifest.
 
 What was acknowledged is in the row and in the manifest. A process that dies in between leaves either bytes that
-nothing names, or a row that is not ``done``, which ``settle`` brings to its end: a ``pending`` one gets its manifest,
-a ``removing`` one goes. Only the manifest of a row that is ``removing``, which it stays until it is gone, is ever
-deleted; so a row that is ``done`` has its manifest, whoever dies when.
+nothing names, or a row that is not ``done``, which :meth:`Changes.settle` brings to its end: a ``pending`` one gets its
+manifest, a ``removing`` one goes. Only the manifest of a row that is ``removing``, which it stays until it is gone,
+is ever deleted; so a row that is ``done`` has its manifest, whoever dies when.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-import structlog
-
-from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState, Origin, Reservation
+from pypicloud_lite.catalog.model import Author, FileRecord, Origin
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
+from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.indexes.incoming import (
+    Admit,
     Adopted,
     MayOverwrite,
     NewFile,
@@ -25,8 +24,9 @@ from pypicloud_lite.indexes.incoming import (
     check_rebuilding,
     check_reservation,
 )
-from pypicloud_lite.indexes.layout import new_home, project_document
-from pypicloud_lite.indexes.manifest import encode_manifest, encode_project
+from pypicloud_lite.indexes.layout import new_home
+from pypicloud_lite.indexes.manifest import encode_manifest
+from pypicloud_lite.indexes.sidecars import Sidecars
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.errors import (
@@ -36,29 +36,36 @@ from pypicloud_lite.kernel.errors import (
     InvalidArtifact,
     PpcError,
 )
-from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.storage.port import BlobNotFound, Spool, Storage
 
 _ROUNDS = 20
 # What the storage reads back as one document, with room for the serial that is not known yet.
 _MAX_MANIFEST = 7 * 1024 * 1024
-_log = structlog.get_logger("pypicloud_lite.ingest")
-HOUSEKEEPING = Author("housekeeping")
 
 
 class Ingest:
-    """Adds, replaces and removes files of an index."""
+    """Adds and replaces files of an index; ``changes`` does the rest."""
 
     def __init__(self, storage: Storage, catalog: Catalog, clock: Clock) -> None:
         self._storage = storage
         self._catalog = catalog
         self._clock = clock
+        self._sidecars = Sidecars(storage, catalog)
+        self.changes = Changes(storage, catalog)
 
-    def add(self, new: NewFile, spool: Spool, author: Author, may_overwrite: MayOverwrite) -> Stored:
+    def add(
+        self,
+        new: NewFile,
+        spool: Spool,
+        author: Author,
+        may_overwrite: MayOverwrite,
+        admit: Admit = lambda _catalog: None,
+    ) -> Stored:
         """Store a file; durable in bytes, row and manifest when this returns.
 
-        :class:`FileExists` when the name stands for other bytes and ``may_overwrite`` says no. Nothing of a
-        refused attempt stays. Consumes the spool unless the same bytes are there already.
+        :class:`FileExists` when the name stands for other bytes and ``may_overwrite`` says no; ``admit`` may refuse
+        for its own reasons. Nothing of a refused attempt stays. Consumes the spool unless the same bytes are there
+        already.
         """
         sha256 = spool.digests.sha256
         lost: FileRecord | None = None
@@ -66,7 +73,7 @@ class Ingest:
             existing = self._existing(new, sha256, may_overwrite)
             if existing is None or existing.digests.sha256 != sha256:
                 break
-            if self.settle(existing):
+            if self.changes.settle(existing):
                 if self._is_whole(existing):
                     return Stored(existing, created=False)
                 # Who uploads again what got lost in the storage repairs it.
@@ -74,19 +81,19 @@ class Ingest:
                 break
         record = self._store_bytes(new, spool)
         try:
-            row, replaced = self._enter(record, new, author, may_overwrite, lost)
+            row, replaced = self._enter(record, new, author, may_overwrite, admit, lost)
         except CommitUnknown:
             # These bytes may be somebody's: what nobody names is found later, as a leftover.
             raise
         except PpcError:
-            self._discard(record)
+            self._sidecars.discard(record)
             raise
         if row.key != record.key:
-            self._discard(record)
+            self._sidecars.discard(record)
             return Stored(row, created=False)
         self._acknowledge(row, new.core, new.display_name)
         if replaced is not None:
-            self._discard(replaced)
+            self._sidecars.discard(replaced)
         return Stored(row, created=True)
 
     def adopt(self, file: Adopted, author: Author) -> FileRecord:
@@ -120,91 +127,6 @@ class Ingest:
             raise
         self._acknowledge(row, file.core, file.display_name)
         return row
-
-    def settle(self, record: FileRecord) -> bool:
-        """Make sure that the manifest of a catalogued file is written, or that its removal ends.
-
-        False when the file is not there any more.
-        """
-        if record.manifest is ManifestState.DONE:
-            return True
-        if record.manifest is ManifestState.REMOVING:
-            self._finish_removal(record, HOUSEKEEPING)
-            return False
-        with self._catalog.read() as catalog:
-            core = catalog.core_metadata(record.id)
-            project = catalog.project(record.index, record.project)
-        display_name = project.display_name if project else str(record.project)
-        self._storage.write(record.manifest_key, encode_manifest(record, core, display_name))
-        with self._catalog.write(HOUSEKEEPING) as catalog:
-            done = catalog.mark_manifest(record.id, done=True)
-        if not done:
-            # The row is being removed, or was replaced meanwhile: this manifest must not bring it back.
-            self._storage.delete(record.manifest_key)
-        return done
-
-    def settle_pending(self, uploaded_before: datetime, limit: int = 100) -> int:
-        """Settle what processes that died left behind; how many there were."""
-        with self._catalog.read() as catalog:
-            pending = catalog.pending(uploaded_before, limit)
-        for record in pending:
-            try:
-                self.settle(record)
-            except PpcError as error:
-                # One that cannot be finished must not keep the others waiting.
-                _log.warning("cannot be finished yet", filename=str(record.filename), error=error.message)
-        return len(pending)
-
-    def remove(self, record: FileRecord, author: Author) -> bool:
-        """Delete a file: manifest, row, then bytes; its name stays reserved. False when it was gone already.
-
-        The row is marked first and for good. An upload of the same bytes that passes by has either ended before
-        that, or finishes the removal itself and then brings the file in anew: it never relies on a manifest that
-        is about to be deleted.
-        """
-        with self._catalog.write(author) as catalog:
-            if not catalog.begin_removal(record):
-                return False
-        self._finish_removal(record, author)
-        return True
-
-    def _finish_removal(self, record: FileRecord, author: Author) -> None:
-        """Any number of callers may do this at once: each step is harmless when it was done already.
-
-        The reservation is in ``project.json`` before the row goes, as the row would not bring it there if this
-        process died in between.
-        """
-        self._storage.delete(record.manifest_key)
-        self._write_reservation(record)
-        with self._catalog.write(author) as catalog:
-            catalog.remove_file(record)
-        self.write_project_document(record.index, record.project)
-        self._discard(record)
-
-    def _write_reservation(self, record: FileRecord) -> None:
-        with self._catalog.read() as catalog:
-            project = catalog.project(record.index, record.project)
-            reservations = catalog.reservations(record.index, record.project)
-            there = catalog.file(record.index, str(record.filename))
-        if project is None or there is None or there.id != record.id:
-            return
-        # The row's removal will draw a serial of its own; what matters until then is that this one is above the file's.
-        serial = record.serial + 1
-        mine = Reservation(record.index, record.project, str(record.filename), record.digests.sha256, serial)
-        document = encode_project(project, [*reservations, mine])
-        self._storage.write(project_document(record.index, record.project), document)
-
-    def write_project_document(self, index: IndexName, project: ProjectName) -> None:
-        """Write ``project.json`` from the catalog, and again while the project changes meanwhile."""
-        written = -1
-        for _ in range(_ROUNDS):
-            with self._catalog.read() as catalog:
-                record = catalog.project(index, project)
-                reservations = catalog.reservations(index, project)
-            if record is None or record.serial == written:
-                return
-            self._storage.write(project_document(index, project), encode_project(record, reservations))
-            written = record.serial
 
     def _existing(self, new: NewFile, sha256: str, may_overwrite: MayOverwrite) -> FileRecord | None:
         with self._catalog.read() as catalog:
@@ -248,7 +170,7 @@ class Ingest:
             if new.signature is not None:
                 self._storage.write(record.signature_key, new.signature)
         except BaseException:
-            self._discard(record)
+            self._sidecars.discard(record)
             raise
         return record
 
@@ -258,7 +180,8 @@ class Ingest:
         new: NewFile,
         author: Author,
         may_overwrite: MayOverwrite,
-        lost: FileRecord | None = None,
+        admit: Admit,
+        lost: FileRecord | None,
     ) -> tuple[FileRecord, FileRecord | None]:
         """Let the unique constraint decide; the bytes lie under a key of their own, so each round may retry.
 
@@ -274,15 +197,17 @@ class Ingest:
                         check_rebuilding(catalog, new.filename)
                         reservation = catalog.reservation(new.index, str(new.filename))
                         check_reservation(reservation, new.filename, record.digests.sha256, may_overwrite)
+                        admit(catalog)
                         return catalog.add_file(record, new.core, new.display_name), None
                 except FilenameTaken:
                     continue
             is_lost = lost is not None and existing.id == lost.id
             if existing.digests.sha256 == record.digests.sha256 and not is_lost:
-                if self.settle(existing):
+                if self.changes.settle(existing):
                     return existing, None
                 continue
             with self._catalog.write(author) as catalog:
+                admit(catalog)
                 row = catalog.replace_file(existing, record, new.core)
             if row is not None:
                 return row, existing
@@ -290,12 +215,8 @@ class Ingest:
 
     def _acknowledge(self, row: FileRecord, core: Mapping[str, Any], display_name: str) -> None:
         """Write the manifest and say so in the row."""
-        self._storage.write(row.manifest_key, encode_manifest(row, core, display_name))
-        with self._catalog.write(HOUSEKEEPING) as catalog:
-            if catalog.mark_manifest(row.id, done=True):
-                return
-        self._storage.delete(row.manifest_key)
-        raise BackendUnavailable(f"{row.filename} was deleted while it was being uploaded: upload it again")
+        if not self._sidecars.tell_new(row, core, display_name):
+            raise BackendUnavailable(f"{row.filename} was deleted while it was being uploaded: upload it again")
 
     def _is_whole(self, record: FileRecord) -> bool:
         """Whether the bytes of a catalogued file are there: one request."""
@@ -303,17 +224,3 @@ class Ingest:
             return self._storage.stat(record.key).size == record.size
         except BlobNotFound:
             return False
-
-    def _discard(self, record: FileRecord) -> None:
-        """Remove the bytes of a file that no row names any more; what fails here is garbage, found later."""
-        keys = [record.manifest_key]
-        if record.metadata_sha256 is not None:
-            keys.append(record.metadata_key)
-        if record.signed:
-            keys.append(record.signature_key)
-        keys.append(record.key)
-        for key in keys:
-            try:
-                self._storage.delete(key)
-            except PpcError:
-                return

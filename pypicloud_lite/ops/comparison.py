@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus, Reservation
+from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord, ProjectStatus, Reservation
 from pypicloud_lite.indexes.manifest import Manifest, ProjectDocument
 
 
@@ -26,6 +26,15 @@ class Known:
             return True
         here = {reservation.filename for reservation in self.reserved} | {row.filename.value for row in self.rows}
         return any(reservation.filename not in here for reservation in reserved)
+
+    def outlives(self, document: ProjectDocument | None) -> bool:
+        """Whether the catalog knows more of the project itself than ``project.json`` does."""
+        if self.project is None or (document is not None and document.serial >= self.project.serial):
+            return False
+        ours = (self.project.status, self.project.status_reason)
+        theirs = (document.status, document.status_reason) if document else (ProjectStatus.ACTIVE, None)
+        told = {reservation.filename for reservation in document.reservations} if document else set()
+        return ours != theirs or any(reservation.filename not in told for reservation in self.reserved)
 
 
 def surviving(manifests: Sequence[Manifest], deleted: Sequence[Reservation], remarks: list[str]) -> list[Manifest]:
@@ -51,6 +60,12 @@ def differing(rows: Sequence[FileRecord], manifests: Iterable[Manifest]) -> list
         if row is None or (row.serial <= manifest.record.serial and not _same(row, manifest.record)):
             missing.append(manifest)
     return missing
+
+
+def outdated(rows: Sequence[FileRecord], manifests: Iterable[Manifest]) -> list[FileRecord]:
+    """The rows that say more than their own manifests, although both are done: a late writer may have died."""
+    told = {manifest.record.home: manifest.record.serial for manifest in manifests}
+    return [row for row in rows if row.manifest is ManifestState.DONE and told.get(row.home, row.serial) < row.serial]
 
 
 def _same(row: FileRecord, told: FileRecord) -> bool:

@@ -100,7 +100,7 @@ class Housekeeping:
             self._first_rebuild.run()
 
     def _settle(self) -> None:
-        count = self._ingest.settle_pending(self._clock() - _PENDING_FOR)
+        count = self._ingest.changes.settle_pending(self._clock() - _PENDING_FOR)
         if count:
             _log.info("finished uploads and deletions that were left behind", count=count)
 

@@ -30,7 +30,7 @@ from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable, InsufficientStorage, PpcError, StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
 from pypicloud_lite.ops.adoption import Adoption
-from pypicloud_lite.ops.comparison import Known, differing, project_of, still_reserved, surviving
+from pypicloud_lite.ops.comparison import Known, differing, outdated, project_of, still_reserved, surviving
 from pypicloud_lite.ops.inventory import Foreign, Inventory, OwnProject, take_inventory
 from pypicloud_lite.storage.port import BlobNotFound, BlobTooLarge, Storage
 
@@ -128,8 +128,10 @@ class Resync:
             named.update(str(manifest.record.key) for manifest in manifests)
             deleted = [*reserved, *(document.reservations if document else ())]
             manifests = surviving(manifests, deleted, remarks)
-            if self._enter(Known(seen, rows, reserved), manifests, document):
+            known = Known(seen, rows, reserved)
+            if self._enter(known, manifests, document):
                 self._report.remarks += remarks
+                self._repair(known, manifests, document)
                 return
             # The project changed meanwhile: look at it again as it is now.
             fresh = take_inventory(self._storage.list(f"{index}/{project}/"))
@@ -151,6 +153,14 @@ class Resync:
         before = {row.filename.value for row in known.rows}
         self._report.restored += sum(manifest.record.filename.value not in before for manifest in missing)
         return True
+
+    def _repair(self, known: Known, manifests: Sequence[Manifest], document: ProjectDocument | None) -> None:
+        """Where the catalog knows more than storage, storage is told."""
+        for row in outdated(known.rows, manifests):
+            self._tell_again(row)
+        if known.project is not None and known.outlives(document):
+            self._ingest.changes.tell_project(known.project.index, known.project.name)
+            self._report.remarks.append(f"{known.project.name}: project.json was out of date, written anew")
 
     def _manifests(
         self,
@@ -296,9 +306,9 @@ class Resync:
         return gone
 
     def _tell_again(self, row: FileRecord) -> None:
-        """Write a manifest that got lost from the row, as one that never was written."""
+        """Write a manifest from its row, as one that never was written."""
         with self._catalog.write(RESYNC) as catalog:
-            if not catalog.mark_manifest(row.id, done=False):
+            if not catalog.mark_manifest(row, done=False):
                 return
-        if self._ingest.settle(replace(row, manifest=ManifestState.PENDING)):
-            self._report.remarks.append(f"{row.manifest_key}: was missing, written anew from the catalog")
+        if self._ingest.changes.settle(replace(row, manifest=ManifestState.PENDING)):
+            self._report.remarks.append(f"{row.manifest_key}: was missing or out of date, written anew")

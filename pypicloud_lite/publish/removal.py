@@ -1,28 +1,43 @@
-"""Deleting a file."""
+"""Deleting a file, a release or a project, and freeing a project's name."""
 
 from __future__ import annotations
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.catalog.model import Author, FileRecord
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.indexes.ingest import Ingest
-from pypicloud_lite.kernel.errors import NotFound
-from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.indexes.changes import Changes, Selection
+from pypicloud_lite.kernel.errors import Conflict, NotFound
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 
 
 class Removals:
     """The deletion service."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, ingest: Ingest) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, changes: Changes) -> None:
         self._catalog = catalog
         self._gate = gate
-        self._ingest = ingest
+        self._changes = changes
 
-    def remove(self, index: IndexName, project: ProjectName, filename: str, identity: Identity, author: Author) -> None:
-        """Delete one file of that project; its name stays reserved for the same bytes."""
-        self._gate.require(identity, Permission.DELETE, project)
+    def remove(self, selection: Selection, identity: Identity, author: Author) -> list[FileRecord]:
+        """Delete what is selected, out of the lists all at once; the filenames stay reserved for the same bytes.
+
+        What was deleted, which is something: :class:`NotFound` where there is nothing to delete. The project's name
+        stays private until :meth:`free`.
+        """
+        self._gate.require(identity, Permission.DELETE, selection.project)
+        removed = self._changes.remove(selection, author)
+        if not removed:
+            raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")
+        return removed
+
+    def free(self, index: IndexName, project: ProjectName, identity: Identity, author: Author) -> None:
+        """Forget a project without files: its name is nobody's again, and so are its reserved filenames."""
+        self._gate.require(identity, Permission.ADMINISTER, project)
+        if self._changes.forget(index, project, author):
+            return
         with self._catalog.read() as catalog:
-            record = catalog.file(index, filename) if filename.isascii() else None
-        if record is None or record.project != project or not self._ingest.remove(record, author):
-            raise NotFound(f"Project {project} has no file {shown(filename)}: nothing was deleted")
+            known = catalog.project(index, project)
+        if known is None:
+            raise NotFound(f"There is no project {project} here: its name is free")
+        raise Conflict(f"Project {project} has {known.file_count} files: delete the project before you free its name")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.artifacts.model import Limits
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import Author
-from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.incoming import NewFile, Stored
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.errors import InvalidRequest
-from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.publish.form import UploadForm
 from pypicloud_lite.publish.rules import (
     check_artifact,
@@ -26,6 +29,22 @@ from pypicloud_lite.storage.port import Spool
 _LIMITS = Limits(seconds=8)
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Where a caller said that its file goes: any spelling of the project, and the filename as it is."""
+
+    project: str
+    filename: str
+
+    def check(self, filename: Filename) -> None:
+        """The file that came must be that one: rights on one project are none on another."""
+        if ProjectName.parse(self.project) != filename.project or self.filename != filename.value:
+            raise InvalidRequest(
+                f"The address names file {shown(self.filename)} of project {shown(self.project)}, and the file that "
+                f"came is {filename} of project {filename.project}: the two must agree"
+            )
+
+
 class Uploads:
     """The upload service; the form's spool is the caller's to close."""
 
@@ -34,15 +53,23 @@ class Uploads:
         self._gate = gate
         self._ingest = ingest
 
-    def upload(self, form: UploadForm, index: IndexName, identity: Identity, author: Author) -> Stored:
+    def upload(
+        self, form: UploadForm, index: IndexName, identity: Identity, author: Author, expected: Expected | None = None
+    ) -> Stored:
         """Check everything, cheapest first, then store: see :meth:`Ingest.add` for what is true after."""
         check_protocol(form)
         content, value = _content(form)
         filename = claimed_filename(form, value)
+        if expected is not None:
+            expected.check(filename)
         project = filename.project
         self._gate.require(identity, Permission.WRITE, project)
-        with self._catalog.read() as catalog:
+
+        def admit(catalog: CatalogReader) -> None:
             check_status(catalog.project(index, project))
+
+        with self._catalog.read() as catalog:
+            admit(catalog)
         check_digests(form, content.digests)
         archive = content.reader()
         try:
@@ -62,7 +89,7 @@ class Uploads:
             uploader=identity.username,
         )
         return self._ingest.add(
-            new, content, author, lambda: self._gate.allows(identity, Permission.OVERWRITE, project)
+            new, content, author, lambda: self._gate.allows(identity, Permission.OVERWRITE, project), admit
         )
 
 

@@ -1,20 +1,17 @@
-"""The HTTP skin of upload and deletion."""
+"""The HTTP skin of uploads."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from pyramid.request import Request
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.catalog.model import Author, FileRecord
-from pypicloud_lite.indexes.layout import file_path
+from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.kernel.errors import Gone, InvalidRequest, PpcError, TooLarge
-from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.kernel.names import IndexName, shown
 from pypicloud_lite.publish.form import FormLimits, UploadForm, read_form
-from pypicloud_lite.publish.removal import Removals
-from pypicloud_lite.publish.upload import Uploads
+from pypicloud_lite.publish.package_object import package_object
+from pypicloud_lite.publish.upload import Expected, Uploads
 from pypicloud_lite.storage.port import Spool, Storage
 from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.responses import PlainResponse, respond, respond_json
@@ -87,44 +84,11 @@ class UploadViews:
             raise InvalidRequest(f":action {shown(action)} is unknown: send file_upload")
         identity = self._identity(request)
         author = Author(identity.username, request.remote_addr)
-        stored = self._uploads.upload(form, self._index, identity, author)
-        return respond_json("200 OK", self._package(request, stored.record))
-
-    def _package(self, request: Request, record: FileRecord) -> dict[str, Any]:
-        """pypicloud's package object."""
-        base = self._base_url or request.application_url
-        sha256 = record.digests.sha256
-        metadata = {
-            "requires_python": record.requires_python,
-            "summary": record.summary,
-            "hash_sha256": sha256,
-            "hash_md5": record.digests.md5,
-            "uploader": record.uploader,
-        }
-        return {
-            "name": str(record.project),
-            "filename": str(record.filename),
-            "last_modified": int(record.uploaded_at.timestamp()),
-            "version": record.version,
-            "url": f"{base}/{file_path(record)}#sha256={sha256}",
-            "summary": record.summary,
-            "metadata": {name: value for name, value in metadata.items() if value is not None},
-        }
+        stored = self._uploads.upload(form, self._index, identity, author, _expected(request))
+        return respond_json("200 OK", package_object(stored.record, self._base_url or request.application_url))
 
 
-class RemovalViews:
-    """``DELETE`` of a file."""
-
-    def __init__(self, removals: Removals, identity: RequestIdentity, index: IndexName) -> None:
-        self._removals = removals
-        self._identity = identity
-        self._index = index
-
-    def delete(self, request: Request) -> PlainResponse:
-        """Delete the file."""
-        match = request.matchdict
-        identity = self._identity(request)
-        author = Author(identity.username, request.remote_addr)
-        project = ProjectName.parse(match["project"])
-        self._removals.remove(self._index, project, match["filename"], identity, author)
-        return respond("200 OK", [], b"")
+def _expected(request: Request) -> Expected | None:
+    """What pypicloud's address of an upload says beside the form: ``/api/package/PROJECT/FILENAME``."""
+    match = request.matchdict
+    return Expected(match["project"], match["filename"]) if match else None

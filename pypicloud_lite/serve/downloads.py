@@ -58,6 +58,8 @@ class Downloads:
             record = catalog.file(index, name) if name.isascii() else None
             if record is None and catalog.state().rebuilding_since is not None:
                 raise StillRebuilding("The index is being rebuilt and this file may still come: try again")
+            if record is not None and not record.is_listed:
+                record = None
             if record is not None and record.project == project:
                 holder = catalog.project(index, project)
                 if holder is not None and holder.status is ProjectStatus.QUARANTINED:

@@ -42,7 +42,7 @@ class ProjectPage:
         hidden = project.status is ProjectStatus.QUARANTINED
         return cls(
             name=project.name,
-            files=[] if hidden else sorted(files, key=_order),
+            files=[] if hidden else sorted((file for file in files if file.is_listed), key=_order),
             status=project.status,
             status_reason=project.status_reason,
             serial=project.serial,

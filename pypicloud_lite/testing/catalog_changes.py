@@ -60,7 +60,7 @@ class ChangesContract(CatalogFixtures):
             before = reader.state()
         with catalog.write(AUTHOR) as writer:
             assert writer.files(INDEX, DEMO) == [added]
-            assert writer.mark_manifest(added.id, done=True)
+            assert writer.mark_manifest(added, done=True)
             assert writer.replace_file(replace(added, id=added.id + 999), added, {}) is None
             assert not writer.remove_file(replace(added, id=added.id + 999))
         with catalog.read() as reader:
@@ -109,7 +109,7 @@ class ChangesContract(CatalogFixtures):
         assert added == replace(new, id=added.id, serial=2)
         assert added.id != old.id
         with catalog.write(AUTHOR) as writer:
-            assert not writer.mark_manifest(old.id, done=True)
+            assert not writer.mark_manifest(old, done=True)
             assert not writer.remove_file(old)
             assert writer.replace_file(old, new, {}) is None
         with catalog.read() as reader:
@@ -125,9 +125,18 @@ class ChangesContract(CatalogFixtures):
         added = add(catalog, file_record())
         for done, state in ((True, ManifestState.DONE), (False, ManifestState.PENDING)):
             with catalog.write(AUTHOR) as writer:
-                assert writer.mark_manifest(added.id, done=done)
+                assert writer.mark_manifest(added, done=done)
             with catalog.read() as reader:
                 assert reader.files(INDEX, DEMO) == [replace(added, manifest=state)]
+
+    def test_mark_manifest_of_another_serial(self, catalog: Catalog) -> None:
+        """Who wrote a manifest before the row changed has not told of the change."""
+        added = add(catalog, file_record())
+        with catalog.write(AUTHOR) as writer:
+            (yanked,) = writer.yank([added], None, yanked=True)
+        with catalog.write(AUTHOR) as writer:
+            assert not writer.mark_manifest(added, done=True)
+            assert writer.mark_manifest(yanked, done=True)
 
     def test_remove(self, catalog: Catalog) -> None:
         """The name stays reserved, the project stays known, the metadata goes; a second time it is gone."""
@@ -169,8 +178,8 @@ class ChangesContract(CatalogFixtures):
             assert writer.begin_removal(added)
         removing = replace(added, manifest=ManifestState.REMOVING)
         with catalog.write(AUTHOR) as writer:
-            assert not writer.mark_manifest(added.id, done=True)
-            assert not writer.mark_manifest(added.id, done=False)
+            assert not writer.mark_manifest(added, done=True)
+            assert not writer.mark_manifest(added, done=False)
             assert writer.begin_removal(added)
             project = writer.project(INDEX, DEMO)
             assert project is not None
@@ -180,6 +189,10 @@ class ChangesContract(CatalogFixtures):
             assert list(reader.pending(added.uploaded_at + timedelta(seconds=1), 10)) == [removing]
             assert reader.state().serial == before.serial + 1
             told = reader.journal(before.serial)
+            after = reader.project(INDEX, DEMO)
+            assert (list(reader.projects(INDEX)), list(reader.overview(INDEX))) == ([], [])
+        assert after is not None
+        assert (after.file_count, after.serial) == (0, before.serial + 1)
         assert [(one.author, one.action, one.subject) for one in told] == [(AUTHOR, "begin removal", "demo-1.0.tar.gz")]
         with catalog.write(AUTHOR) as writer:
             assert writer.remove_file(removing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,24 @@ class World:
     def delete(self, path: str, user: str | None = "writer", status: Any = None) -> TestResponse:
         """DELETE as a user."""
         return self.app.delete(path, headers=self._headers(user, {}), status=status)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        user: str | None = "writer",
+        status: Any = 200,
+        json: object = None,
+        **headers: str,
+    ) -> TestResponse:
+        """Any method, with a JSON body where one is given."""
+        sent = self._headers(user, headers)
+        body = b""
+        if json is not None:
+            sent["Content-Type"] = "application/json"
+            body = dumps(json).encode()
+        answer: TestResponse = self.app.request(path, method=method, headers=sent, body=body, status=status)
+        return answer
 
     def upload(
         self,

@@ -19,8 +19,11 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.publish.removal import Removals
+from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.upload import Uploads
+from pypicloud_lite.publish.yanking import Yanking
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.databases import DatabaseMissing, new_database
 from pypicloud_lite.testing.world import JSON, World
@@ -223,7 +226,10 @@ class FrailSite(Site):
             catalog=catalog,
             ingest=ingest,
             uploads=Uploads(catalog, services.gate, ingest),
-            removals=Removals(catalog, services.gate, ingest),
+            removals=Removals(catalog, services.gate, ingest.changes),
+            yanking=Yanking(services.gate, ingest.changes),
+            statuses=Statuses(services.gate, ingest.changes),
+            listings=Listings(catalog, services.gate),
         )
         world.app = TestApp(make_app(world.services), extra_environ={"REMOTE_ADDR": "192.0.2.1"})
         return world

@@ -14,10 +14,12 @@ from itertools import count
 from pathlib import Path
 
 from pypicloud_lite.artifacts.reading import read_artifact
-from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.catalog.model import Author, ProjectStatus
+from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.ingest import Ingest, NewFile
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.ops.resync import Resync
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.wiring import build, load_raw, prepare
@@ -28,6 +30,8 @@ NEW = build_wheel("demo", "1.0", body=b"new")
 FOREIGN = build_wheel("demo", "0.5", body=b"foreign")
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
 AUTHOR = Author("writer")
+DEMO = ProjectName("demo")
+REASON = "told so"
 
 
 class Steps:
@@ -106,10 +110,18 @@ def act(action, folder, last):
     add(plain[1], plain[0], services.index, KEPT)
     if action != "upload":
         add(plain[1], plain[0], services.index, OLD)
+    changes = ingest.changes
     if action == "remove":
-        with services.catalog.read() as reader:
-            row = reader.file(services.index, OLD.filename)
-        ingest.remove(row, AUTHOR)
+        changes.remove(Selection(services.index, DEMO, OLD.filename), AUTHOR)
+    elif action == "remove all":
+        changes.remove(Selection(services.index, DEMO), AUTHOR)
+    elif action == "yank":
+        changes.yank(Selection(services.index, DEMO), AUTHOR, REASON, yanked=True)
+    elif action == "status":
+        changes.set_status(services.index, DEMO, ProjectStatus.ARCHIVED, REASON, AUTHOR)
+    elif action == "forget":
+        plain[0].changes.remove(Selection(services.index, DEMO), AUTHOR)
+        changes.forget(services.index, DEMO, AUTHOR)
     elif action == "resync":
         (folder / "data" / "packages" / FOREIGN.filename).write_bytes(FOREIGN.data)
         services.database.dispose()

@@ -15,7 +15,7 @@ from datetime import timedelta
 import pytest
 
 from pypicloud_lite.catalog.model import Author, ManifestState
-from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.indexes.changes import Changes, Selection
 from pypicloud_lite.indexes.manifest import decode_manifest
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import StorageUnavailable
@@ -197,7 +197,9 @@ def remove_interrupted(world, then):
     with services.catalog.read() as catalog:
         row = catalog.file(services.index, WHEEL.filename)
     storage = Interrupted(services.storage, lambda: world.upload(WHEEL, status=200), then)
-    return Ingest(storage, services.catalog, system_clock).remove(row, Author("writer"))
+    return Changes(storage, services.catalog).remove(
+        Selection(row.index, row.project, str(row.filename)), Author("writer")
+    )
 
 
 def test_an_upload_acknowledged_during_a_deletion_that_dies_keeps_its_manifest(world):
@@ -228,9 +230,11 @@ def test_a_deletion_that_met_an_outage_is_finished_later(world):
     with services.catalog.read() as catalog:
         row = catalog.file(services.index, WHEEL.filename)
     with pytest.raises(StorageUnavailable):
-        Ingest(Interrupted(services.storage, down), services.catalog, system_clock).remove(row, Author("writer"))
-    assert world.get(f"/packages/root/main/race/{WHEEL.filename}", status=200).body == WHEEL.data
-    assert services.ingest.settle_pending(system_clock() + timedelta(hours=1)) == 1
+        Changes(Interrupted(services.storage, down), services.catalog).remove(
+            Selection(row.index, row.project, str(row.filename)), Author("writer")
+        )
+    world.get(f"/packages/root/main/race/{WHEEL.filename}", status=404)
+    assert services.ingest.changes.settle_pending(system_clock() + timedelta(hours=1)) == 1
     with services.catalog.read() as catalog:
         assert_one_truth(world, catalog.files(services.index, PROJECT))
         assert catalog.reservation(services.index, WHEEL.filename) is not None

@@ -22,6 +22,14 @@ from pypicloud_lite.testing.world import JSON, World
 SCRIPT = Path(__file__).with_name("dying_process.py")
 DEMO = ProjectName("demo")
 LEAST_STEPS = {"upload": 6, "replace": 9, "remove": 8, "resync": 5}
+ACTIVE, ARCHIVED = {"status": "active"}, {"status": "archived", "reason": "told so"}
+# What is shown of two files before and after.
+CURATION = {
+    "yank": ([[False, False], ACTIVE, True], [["told so", "told so"], ACTIVE, True]),
+    "status": ([[False, False], ACTIVE, True], [[False, False], ARCHIVED, True]),
+    "remove all": ([[False, False], ACTIVE, True], [None, None, True]),
+    "forget": ([None, None, True], [None, None, False]),
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +41,22 @@ def dying():
     return module
 
 
+@pytest.fixture
+def die(tmp_path):
+    """``die(action)``: a folder for each step after which it died; the last one did not."""
+
+    def run(action):
+        command = [sys.executable, str(SCRIPT), str(tmp_path), action]
+        subprocess.run(command, check=True, timeout=120)
+        return sorted(tmp_path.iterdir(), key=lambda folder: int(folder.name))
+
+    return run
+
+
 @pytest.fixture(params=sorted(LEAST_STEPS))
-def deaths(request, tmp_path):
-    """The action, and a folder for each step after which it died; the last one did not."""
-    command = [sys.executable, str(SCRIPT), str(tmp_path), request.param]
-    subprocess.run(command, check=True, timeout=120)
-    folders = sorted(tmp_path.iterdir(), key=lambda folder: int(folder.name))
+def deaths(request, die):
+    """The action, and a folder for each step after which it died."""
+    folders = die(request.param)
     assert len(folders) > LEAST_STEPS[request.param]
     return request.param, folders
 
@@ -77,7 +95,7 @@ class Opened:
 
     def settle(self):
         """What the sweeper does; every row has its manifest after it."""
-        self.services.ingest.settle_pending(system_clock() + timedelta(hours=1))
+        self.services.ingest.changes.settle_pending(system_clock() + timedelta(hours=1))
         with self.services.catalog.read() as catalog:
             rows = catalog.files(self.services.index, DEMO)
         for row in rows:
@@ -142,3 +160,39 @@ def again(folder, action, dying):
             opened.world.upload(dying.NEW, "admin", status=200, signature=dying.SIGNATURE)
             assert opened.listed()[dying.NEW.filename] == dying.NEW.sha256
         opened.settle()
+
+
+@pytest.mark.parametrize("action", CURATION)
+def test_f01_f04_curation_is_whole_or_not_at_all(die, note, action):
+    """What anybody sees is all of the change or nothing of it; a rebuild after the sweeper finds the same."""
+    seen = []
+    for folder in die(action):
+        steps = (folder / "steps").read_text().splitlines()
+        note(f"{action}: died after step {len(steps)}, {steps[-1]}")
+        with Opened(folder) as opened:
+            seen.append(shown(opened))
+            opened.settle()
+            settled, page, reserved = shown(opened), opened.page().body, opened.reserved()
+            seen.append(settled)
+        for path in (folder / "data").glob("catalog.sqlite*"):
+            path.unlink()
+        with Opened(folder) as opened:
+            opened.services.resync()
+            rebuilt = shown(opened)
+            if rebuilt != settled:
+                # Who died before project.json went keeps the name private for longer.
+                assert (action, rebuilt, settled) == ("forget", *CURATION["forget"])
+            else:
+                assert (opened.page().body, opened.reserved()) == (page, reserved)
+    # It dies after the first commit at the earliest, which is the change.
+    assert {json.dumps(one) for one in seen} == {json.dumps(CURATION[action][1])}
+
+
+def shown(opened):
+    """What anybody sees of DEMO: the marks of its files, its status, and whether its name is known."""
+    page = opened.page()
+    marks, status = None, None
+    if page.status_int == 200:
+        marks, status = [file["yanked"] for file in page.json["files"]], page.json["project-status"]
+    with opened.services.catalog.read() as catalog:
+        return [marks, status, catalog.project(opened.services.index, DEMO) is not None]

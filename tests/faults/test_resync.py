@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.indexes.layout import project_document
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.names import StorageKey
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
@@ -202,3 +203,25 @@ def test_an_empty_storage_is_looked_at_once(site):
     site.world.get("/simple/demo/", status=404)
     site.world.upload(build_sdist("fresh", "1.0"))
     assert not services.first_rebuild().claim()
+
+
+def test_a_manifest_and_a_document_that_lag_behind_are_written_anew(site):
+    """A writer that died late can leave what was true before; nothing but a rebuild would ever notice."""
+    wheel = build_wheel("demo", "1.0")
+    site.world.upload(wheel)
+    services = site.world.services
+    with services.catalog.read() as catalog:
+        row = catalog.file(services.index, wheel.filename)
+    old = services.storage.read(row.manifest_key)
+    site.world.send("PUT", "/api/package/demo/version/1.0/yank", json={"reason": "bad"})
+    site.world.send("PUT", "/api/package/demo/status", "admin", json={"status": "archived"})
+    before = site.page("demo")
+    services.storage.write(row.manifest_key, old)
+    services.storage.delete(project_document(services.index, row.project))
+    report = services.resync()
+    assert len([remark for remark in report.remarks if "written anew" in remark]) == 2
+    assert services.resync().remarks == []
+    site.lose_database()
+    services = site.world.services
+    services.resync()
+    assert site.page("demo") == before

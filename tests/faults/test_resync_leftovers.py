@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 
 from pypicloud_lite.catalog.model import Author
-from pypicloud_lite.indexes.ingest import Ingest
-from pypicloud_lite.kernel.clock import system_clock
+from pypicloud_lite.indexes.changes import Changes, Selection
 from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 
@@ -32,7 +31,8 @@ def remove(site, filename, storage):
     services = site.world.services
     with services.catalog.read() as catalog:
         row = catalog.file(services.index, filename)
-    assert Ingest(storage, services.catalog, system_clock).remove(row, AUTHOR)
+    changes = Changes(storage, services.catalog)
+    assert changes.remove(Selection(row.index, row.project, str(row.filename)), AUTHOR)
 
 
 def test_what_a_replacement_left_behind_does_not_come_back(site, wheel):

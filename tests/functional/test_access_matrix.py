@@ -34,7 +34,14 @@ DELETE_OWN = (401, 403, 403, 200, 200, 401, 401, 401)
 DELETE_OTHER = (401, 403, 403, 403, 200, 401, 401, 401)
 DELETE_MISSING = (401, 403, 403, 404, 404, 401, 401, 401)
 DELETE_OTHER_MISSING = (401, 403, 403, 403, 404, 401, 401, 401)
+LISTED = (401, 200, 200, 200, 200, 401, 401, 401)
+ADMIN = (401, 403, 403, 403, 200, 401, 401, 401)
+ADMIN_CONFLICT = (401, 403, 403, 403, 409, 401, 401, 401)
 NO_SUCH_METHOD = (405,) * 8
+API = "/api/package/{project:[^/]+}"
+API_FILE = API + "/{filename:[^/]+}"
+RELEASE = API + "/version/{version:[^/]+}"
+FREE = "/admin/package/{project:[^/]+}/free"
 
 # pattern -> method -> (own project's file, other project's file)
 TABLE = {
@@ -55,16 +62,29 @@ TABLE = {
         "GET": (READ_OWN, READ_OTHER)
     },
     "/packages/{owner:[^/]+}/{index:[^/]+}/{project:[^/]+}/{filename:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
-    "/api/package/{project:[^/]+}/{filename:[^/]+}": {
+    "/api/package/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
+    "/api/package": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
+    # pypicloud's empty list for what is unknown is that for what is hidden too
+    f"{API}/": {"GET": (LISTED, LISTED), "DELETE": (DELETE_OWN, DELETE_OTHER)},
+    API: {"GET": (LISTED, LISTED), "DELETE": (DELETE_OWN, DELETE_OTHER)},
+    f"{API}/status": {"GET": (READ_OWN, READ_OTHER), "PUT": (ADMIN, ADMIN)},
+    RELEASE: {"GET": (READ_OWN, READ_OTHER), "DELETE": (DELETE_OWN, DELETE_OTHER)},
+    f"{RELEASE}/yank": {"PUT": (DELETE_OWN, DELETE_OTHER), "DELETE": (DELETE_OWN, DELETE_OTHER)},
+    f"{API_FILE}/yank": {"PUT": (DELETE_OWN, DELETE_OTHER), "DELETE": (DELETE_OWN, DELETE_OTHER)},
+    API_FILE: {
         "GET": (READ_OWN, READ_OTHER),
+        "POST": (UPLOAD_OWN, UPLOAD_OTHER),
         "DELETE": (DELETE_OWN, DELETE_OTHER),
     },
+    FREE: {"POST": (ADMIN_CONFLICT, ADMIN_CONFLICT)},
     "/health": {"GET": (ANYONE, ANYONE)},
     "/health/": {"GET": (ANYONE, ANYONE)},
     "/health/live": {"GET": (ANYONE, ANYONE)},
     "/health/ready": {"GET": (ANYONE, ANYONE)},
 }
-CHANGING = {("/api/package/{project:[^/]+}/{filename:[^/]+}", "DELETE")}
+CHANGING = {
+    (pattern, method) for pattern, methods in TABLE.items() for method in methods if method in {"PUT", "DELETE"}
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +102,7 @@ def address(pattern, artifact, spelling, filename=None):
         "{digest:[0-9a-f]{16}}": artifact.sha256[:16],
         "{owner:[^/]+}": "root",
         "{index:[^/]+}": "main",
+        "{version:[^/]+}": "1.0",
     }
     for placeholder, value in values.items():
         pattern = pattern.replace(placeholder, value)
@@ -102,7 +123,7 @@ def credentials(identity):
 def ask(world, method, path, identity, artifact):
     """Follow redirects of a GET; each request comes from an address of its own, so that no limit is reached."""
     headers, environ = credentials(identity), {"REMOTE_ADDR": str(ip_address(0x0A000000 + secrets.randbits(24)))}
-    if method == "POST":
+    if method == "POST" and not path.endswith("/free"):
         fields = {":action": "file_upload", "name": artifact.filename.split("-")[0], "version": "1.0"}
         return world.app.post(
             path,
@@ -134,7 +155,8 @@ def test_T01_every_route_for_every_identity_and_spelling(world, pattern, identit
         for artifact, statuses in zip((OWN, OTHER), expected, strict=True):
             for spelling in SPELLINGS[artifact]:
                 path = address(pattern, artifact, spelling)
-                for suffix in ("", ".metadata") if pattern.endswith("{filename:[^/]+}") else ("",):
+                sidecars = ("", ".metadata") if pattern.endswith("{filename:[^/]+}") and method == "GET" else ("",)
+                for suffix in sidecars:
                     answer = ask(world, method, path + suffix, identity, artifact)
                     assert answer.status_int == statuses[place], (method, path + suffix)
                     if answer.status_int >= 400:
@@ -158,10 +180,43 @@ def test_T01_no_other_method_does_anything(world, pattern):
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
+def test_T01_changing(world, identity):
+    """What is done can be done again, and is done to nobody else's project."""
+    place = IDENTITIES.index(identity)
+    bodies = {f"{API}/status?status=active": (ADMIN, ADMIN)}
+    for pattern in (f"{RELEASE}/yank", f"{API_FILE}/yank"):
+        bodies[pattern] = TABLE[pattern]["DELETE"]
+    for pattern, expected in bodies.items():
+        for artifact, statuses in zip((OWN, OTHER), expected, strict=True):
+            for spelling in SPELLINGS[artifact]:
+                path = address(pattern, artifact, spelling)
+                for method in ("PUT",) if "status" in pattern else ("PUT", "DELETE"):
+                    assert ask(world, method, path, identity, artifact).status_int == statuses[place], (method, path)
+            assert [file["yanked"] for file in pages(world, artifact)] == [False]
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+@pytest.mark.parametrize("pattern", [f"{API}/", API, RELEASE])
+def test_T01_deleting_a_release_or_a_project(make_world, identity, pattern):
+    place = IDENTITIES.index(identity)
+    world = make_world({"package.other-pkg.user.somebody": "rw"})
+    for artifact, statuses in ((OWN, DELETE_OWN), (OTHER, DELETE_OTHER)):
+        world.upload(artifact, "admin")
+        assert ask(world, "DELETE", address(pattern, artifact, "nothing"), identity, artifact).status_int in {
+            401,
+            403,
+            404,
+        }
+        path = address(pattern, artifact, SPELLINGS[artifact][1])
+        assert ask(world, "DELETE", path, identity, artifact).status_int == statuses[place], path
+        assert bool(pages(world, artifact)) is (statuses[place] != 200)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
 def test_T01_deleting(make_world, identity):
     place = IDENTITIES.index(identity)
     world = make_world({"package.other-pkg.user.somebody": "rw"})
-    pattern = "/api/package/{project:[^/]+}/{filename:[^/]+}"
+    pattern = API_FILE
     for artifact, there, missing in ((OWN, DELETE_OWN, DELETE_MISSING), (OTHER, DELETE_OTHER, DELETE_OTHER_MISSING)):
         for spelling in SPELLINGS[artifact]:
             world.upload(artifact, "admin")
@@ -179,7 +234,9 @@ def pages(world, artifact):
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
-@pytest.mark.parametrize("pattern", [pattern for pattern in TABLE if "{filename" in pattern])
+@pytest.mark.parametrize(
+    "pattern", [pattern for pattern in TABLE if "{filename" in pattern and "GET" in TABLE[pattern]]
+)
 def test_T01_a_file_is_reached_through_its_own_project_only(world, pattern, identity):
     place = IDENTITIES.index(identity)
     for theirs, mine in ((OTHER, "own-pkg"), (OWN, "other-pkg"), (OTHER, "nothing")):

@@ -169,6 +169,10 @@ def test_91_a_storage_that_is_gone_is_503_and_nothing_is_lost(world):
     assert health["cache"] == ""
     folder.unlink()
     shutil.move(away, folder)
+    # The deletion has begun, and whoever asks for it again learns that it is done.
+    world.get(FILE, status=404)
+    world.delete(f"/api/package/demo/{WHEEL.filename}", status=200)
+    world.upload(WHEEL)
     assert world.get(FILE, status=200).body == WHEEL.data
     world.upload(build_wheel("demo", "2.0"))
 

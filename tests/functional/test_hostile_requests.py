@@ -149,7 +149,8 @@ def test_T15_no_url_reads_outside_the_storage(demo, tmp_path):
             assert b"root:" not in answer.body
             assert answer.status_int in {200, 301, 400, 404}
             if answer.status_int == 200:
-                assert answer.content_type == "text/html" or answer.body == b"ok\n", path
+                listing = b'{"packages":[],"write":true}'
+                assert answer.content_type == "text/html" or answer.body in {b"ok\n", listing}, path
 
 
 def test_T15_a_symbolic_link_in_the_storage_leads_nowhere(world, tmp_path):
@@ -263,6 +264,7 @@ def fill(pattern, place, value):
         "project": "demo",
         "digest": WHEEL.sha256[:16],
         "filename": WHEEL.filename,
+        "version": "1.0",
     }
     found = list(PLACEHOLDER.finditer(pattern))
     for number, match in reversed(list(enumerate(found))):
@@ -350,7 +352,7 @@ def test_F28_odd_headers_on_every_route(demo, routes, header):
                 kind = "multipart/form-data; boundary=b" if method == "POST" else None
                 answer = raw(demo, path, method, body=body, content_type=kind, **{header: value})
                 plain(answer)
-                assert answer.status_int in {200, 206, 301, 304, 400, 401, 404, 405, 411, 413, 416, 429}, (
+                assert answer.status_int in {200, 206, 301, 304, 400, 401, 403, 404, 405, 411, 413, 416, 429}, (
                     method,
                     path,
                     value[:50],

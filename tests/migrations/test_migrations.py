@@ -25,6 +25,7 @@ from pypicloud_lite.kernel.errors import CatalogUnavailable, ConfigError
 from pypicloud_lite.testing.databases import new_database, open_database
 
 ROOT = Path(__file__).parents[2]
+HISTORY = ["0001", "0002"]
 
 UPGRADE = """
 import sys
@@ -147,7 +148,7 @@ def test_two_at_once_migrate_once(database_url):
             process.stdin.flush()
         outputs = [process.communicate(timeout=60)[0].splitlines() for process in (one, two)]
     assert [one.returncode, two.returncode] == [0, 0]
-    assert sorted(output[1:] for output in outputs) == [[], ["0001"]]
+    assert sorted(output[1:] for output in outputs) == [[], HISTORY]
     with opened(database_url) as database:
         assert migrate.check(database) == []
 
@@ -160,7 +161,7 @@ def test_a_second_host_waits(database, database_url):
             with pytest.raises(subprocess.TimeoutExpired):
                 other.wait(timeout=1.5)
         output = other.communicate(timeout=60)[0].splitlines()
-    assert output[1:] == ["0001"]
+    assert output[1:] == HISTORY
 
 
 def test_a_failed_migration_leaves_the_version(database, monkeypatch):
@@ -172,7 +173,7 @@ def test_a_failed_migration_leaves_the_version(database, monkeypatch):
         migrate.upgrade(database)
     monkeypatch.undo()
     assert migrate.current(database) is None
-    assert migrate.upgrade(database) == ["0001"]
+    assert migrate.upgrade(database) == HISTORY
 
 
 def test_newer_schema_is_refused(database):
@@ -213,13 +214,13 @@ def config(tmp_path):
 
 
 def test_commands(config):
-    runner = CliRunner()
+    runner, now = CliRunner(), f"The database is at revision {HISTORY[-1]}\n"
     before = runner.invoke(ppc_db, ["check", str(config)])
-    assert (before.exit_code, before.stdout) == (1, "pending 0001\n")
+    assert (before.exit_code, before.stdout) == (1, "".join(f"pending {one}\n" for one in HISTORY))
     applied = runner.invoke(ppc_db, ["upgrade", str(config)])
-    assert (applied.exit_code, applied.stdout) == (0, "applied 0001\nThe database is at revision 0001\n")
+    assert (applied.exit_code, applied.stdout) == (0, "".join(f"applied {one}\n" for one in HISTORY) + now)
     again = runner.invoke(ppc_db, ["upgrade", str(config)])
-    assert (again.exit_code, again.stdout) == (0, "The database is at revision 0001\n")
+    assert (again.exit_code, again.stdout) == (0, now)
     assert runner.invoke(ppc_db, ["check", str(config)]).exit_code == 0
 
 
@@ -253,7 +254,7 @@ def test_from_an_installed_wheel(tmp_path, missing):
     with upgrading(url, PYTHONPATH=str(site)) as process:
         output = process.communicate("\n", timeout=60)[0].splitlines()
     assert process.returncode == 0
-    assert output == [str(site / "pypicloud_lite/db/migrations"), "0001"]
+    assert output == [str(site / "pypicloud_lite/db/migrations"), *HISTORY]
 
 
 def build(target):

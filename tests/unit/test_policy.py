@@ -46,26 +46,26 @@ GRANTS = {
     "authenticated:r": Grants(groups={AUTHENTICATED: R}),
     "authenticated:r alice:w": Grants(users={"alice": W}, groups={AUTHENTICATED: R}),
 }
-# Grants -> role -> the permissions held under the default rules, in the order read, write, delete.
+# Grants -> role -> the permissions held under the default rules, in the order read, write, delete, yank.
 # Nobody but an admin may overwrite by default.
 TABLE = {
     "none": {"anonymous": "", "user": "r", "alice": "r", "dev": "r"},
     "alice:": {"anonymous": "", "user": "", "alice": "", "dev": ""},
     "alice:r": {"anonymous": "", "user": "", "alice": "r", "dev": ""},
-    "alice:w": {"anonymous": "", "user": "", "alice": "wd", "dev": ""},
-    "alice:rw": {"anonymous": "", "user": "", "alice": "rwd", "dev": ""},
+    "alice:w": {"anonymous": "", "user": "", "alice": "wdy", "dev": ""},
+    "alice:rw": {"anonymous": "", "user": "", "alice": "rwdy", "dev": ""},
     "devs:r": {"anonymous": "", "user": "", "alice": "", "dev": "r"},
-    "devs:w": {"anonymous": "", "user": "", "alice": "", "dev": "wd"},
+    "devs:w": {"anonymous": "", "user": "", "alice": "", "dev": "wdy"},
     "everyone:r": {"anonymous": "r", "user": "r", "alice": "r", "dev": "r"},
-    "everyone:rw": {"anonymous": "rw", "user": "rwd", "alice": "rwd", "dev": "rwd"},
+    "everyone:rw": {"anonymous": "rw", "user": "rwdy", "alice": "rwdy", "dev": "rwdy"},
     "authenticated:r": {"anonymous": "", "user": "r", "alice": "r", "dev": "r"},
-    "authenticated:r alice:w": {"anonymous": "", "user": "r", "alice": "rwd", "dev": "r"},
+    "authenticated:r alice:w": {"anonymous": "", "user": "r", "alice": "rwdy", "dev": "r"},
 }
 
 
 @pytest.mark.parametrize(("grants", "role", "permission"), list(product(GRANTS, ROLES, Permission)))
 def test_the_default_rules(grants: str, role: str, permission: Permission) -> None:
-    held = "rwod" if role == "admin" else TABLE[grants][role]
+    held = "rwodya" if role == "admin" else TABLE[grants][role]
     expected = str(permission)[0] in held
     assert decide(ROLES[role], permission, Target(PROJECT, GRANTS[grants]), Rules()) is expected
 
@@ -89,12 +89,16 @@ def test_the_defaults_name_groups(group: str, holders: set[str], role: str) -> N
 
 @pytest.mark.parametrize(
     ("permission", "field"),
-    [(Permission.OVERWRITE, "overwrite_groups"), (Permission.DELETE, "delete_groups")],
+    [
+        (Permission.OVERWRITE, "overwrite_groups"),
+        (Permission.DELETE, "delete_groups"),
+        (Permission.YANK, "delete_groups"),
+    ],
 )
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("may_write", [True, False])
 @pytest.mark.parametrize("group", [EVERYONE, AUTHENTICATED, "devs", "nobody"])
-def test_overwrite_and_delete_are_write_and_membership(
+def test_overwrite_delete_and_yank_are_write_and_membership(
     permission: Permission, field: str, role: str, may_write: bool, group: str
 ) -> None:
     identity = ROLES[role]

@@ -1,0 +1,153 @@
+"""What becomes of files and projects that are there: removed, yanked, given a status, forgotten.
+
+Every change is one transaction, which tells the journal who asked for it, and then what lies in the storage follows:
+a manifest or ``project.json`` that says the same, or nothing any more. It is acknowledged when both are so. A process
+that dies in between leaves a row that says what is still to be done, and ``settle_pending`` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState, ProjectStatus
+from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.indexes.sidecars import HOUSEKEEPING, Sidecars
+from pypicloud_lite.kernel.errors import PpcError
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.storage.port import Storage
+
+_log = structlog.get_logger("pypicloud_lite.changes")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Files of one project: the one of that name, those of a release (a normalised version), or all of them."""
+
+    index: IndexName
+    project: ProjectName
+    filename: str | None = None
+    version: str | None = None
+
+    def rows(self, catalog: CatalogReader) -> list[FileRecord]:
+        """Those of them that are there, also when they are being removed: one query."""
+        if self.filename is not None:
+            row = catalog.file(self.index, self.filename) if self.filename.isascii() else None
+            found: Sequence[FileRecord] = [row] if row is not None and row.project == self.project else []
+        else:
+            found = catalog.files(self.index, self.project)
+        return [row for row in found if self.version in {None, row.version}]
+
+    def __str__(self) -> str:
+        if self.filename is not None:
+            return f"file {self.filename!a}"
+        return f"release {self.version}" if self.version is not None else "file"
+
+
+class Changes:
+    """Changes what is in an index."""
+
+    def __init__(self, storage: Storage, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._storage = storage
+        self._sidecars = Sidecars(storage, catalog)
+
+    def remove(self, selection: Selection, author: Author) -> list[FileRecord]:
+        """Delete files: from the lists all at once, then manifests, rows, bytes; their names stay reserved.
+
+        What was deleted, or was being deleted by somebody who may have died. The rows are marked first and for good. An upload of the same bytes that passes by has
+        either ended before that, or finishes the removal itself and then brings the file in anew: it never relies
+        on a manifest that is about to be deleted.
+        """
+        with self._catalog.write(author) as catalog:
+            rows = [row for row in selection.rows(catalog) if catalog.begin_removal(row)]
+        for row in rows:
+            self._finish_removal(row, author)
+        return rows
+
+    def yank(self, selection: Selection, author: Author, reason: str | None, *, yanked: bool) -> list[FileRecord]:
+        """Set or clear the mark of PEP 592 on all of them; every file that was meant, as it is now."""
+        with self._catalog.write(author) as catalog:
+            rows = [row for row in selection.rows(catalog) if row.is_listed]
+            changed = {row.id: row for row in catalog.yank(rows, reason, yanked=yanked)}
+        for row in changed.values():
+            self._sidecars.tell(row)
+        for row in rows:
+            # Changed before, perhaps by a process that died before the manifest said so.
+            if row.id not in changed:
+                self.settle(row)
+        return [changed.get(row.id, row) for row in rows]
+
+    def set_status(
+        self, index: IndexName, project: ProjectName, status: ProjectStatus, reason: str | None, author: Author
+    ) -> bool:
+        """Give a project its status (PEP 792); False when there is no such project."""
+        with self._catalog.write(author) as catalog:
+            known = catalog.set_status(index, project, status, reason)
+        if known:
+            self._sidecars.tell_project(index, project)
+        return known
+
+    def forget(self, index: IndexName, project: ProjectName, author: Author) -> bool:
+        """Forget a project without files, its name and its reserved filenames; False when it has files or is unknown.
+
+        A process that dies before ``project.json`` is gone leaves one that a rebuild would believe: the name is then
+        kept private for longer, never freed too early.
+        """
+        with self._catalog.write(author) as catalog:
+            forgotten = catalog.forget_project(index, project)
+        if forgotten:
+            self._sidecars.tell_project(index, project)
+        return forgotten
+
+    def tell_project(self, index: IndexName, project: ProjectName) -> None:
+        """Write ``project.json`` as the catalog has it."""
+        self._sidecars.tell_project(index, project)
+
+    def settle(self, record: FileRecord) -> bool:
+        """Make sure that the manifest of a catalogued file says what its row says, or that its removal ends.
+
+        False when the file is not there any more.
+        """
+        if record.manifest is ManifestState.DONE:
+            return True
+        if record.manifest is ManifestState.REMOVING:
+            self._finish_removal(record, HOUSEKEEPING)
+            return False
+        return self._sidecars.tell(record)
+
+    def settle_pending(self, since_before: datetime, limit: int = 100) -> int:
+        """Settle what processes that died left behind; how many files and projects there were."""
+        with self._catalog.read() as catalog:
+            pending = catalog.pending(since_before, limit)
+            due = catalog.documents_due(since_before, limit)
+        for record in pending:
+            _attempt(partial(self.settle, record), filename=str(record.filename))
+        for project in due:
+            _attempt(partial(self._sidecars.tell_project, project.index, project.name), project=str(project.name))
+        return len(pending) + len(due)
+
+    def _finish_removal(self, record: FileRecord, author: Author) -> None:
+        """Any number of callers may do this at once: each step is harmless when it was done already.
+
+        The reservation is in ``project.json`` before the row goes, as the row would not bring it there if this
+        process died in between.
+        """
+        self._storage.delete(record.manifest_key)
+        self._sidecars.reserve(record)
+        with self._catalog.write(author) as catalog:
+            catalog.remove_file(record)
+        self._sidecars.tell_project(record.index, record.project)
+        self._sidecars.discard(record)
+
+
+def _attempt(settle: Callable[[], object], **what: str) -> None:
+    """One that cannot be finished must not keep the others waiting."""
+    try:
+        settle()
+    except PpcError as error:
+        _log.warning("cannot be finished yet", error=error.message, **what)

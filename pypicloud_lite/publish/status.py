@@ -1,0 +1,42 @@
+"""The status of a project (PEP 792): archived and quarantined ones take no uploads."""
+
+from __future__ import annotations
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.catalog.model import Author, ProjectStatus
+from pypicloud_lite.indexes.changes import Changes
+from pypicloud_lite.kernel.errors import InvalidRequest, NotFound
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.publish.yanking import one_line
+
+
+class Statuses:
+    """The service that gives a project its status."""
+
+    def __init__(self, gate: Gate, changes: Changes) -> None:
+        self._gate = gate
+        self._changes = changes
+
+    def set(
+        self,
+        index: IndexName,
+        project: ProjectName,
+        status: ProjectStatus,
+        reason: str | None,
+        identity: Identity,
+        author: Author,
+    ) -> None:
+        """Set it; an administrator's business. The reason is shown to everybody who may read the project."""
+        self._gate.require(identity, Permission.ADMINISTER, project)
+        if not self._changes.set_status(index, project, status, one_line(reason), author):
+            raise NotFound(f"There is no project {project} here: upload a file to it first")
+
+
+def parse_status(text: str) -> ProjectStatus:
+    """Read one of PEP 792's words."""
+    try:
+        return ProjectStatus(text)
+    except ValueError:
+        words = ", ".join(ProjectStatus)
+        raise InvalidRequest(f"Status {shown(text)} is unknown: send one of {words}") from None
