@@ -59,9 +59,9 @@ class Changes:
     def remove(self, selection: Selection, author: Author) -> list[FileRecord]:
         """Delete files: from the lists all at once, then manifests, rows, bytes; their names stay reserved.
 
-        What was deleted, or was being deleted by somebody who may have died. The rows are marked first and for good. An upload of the same bytes that passes by has
-        either ended before that, or finishes the removal itself and then brings the file in anew: it never relies
-        on a manifest that is about to be deleted.
+        What was deleted, or was being deleted by somebody who may have died. The rows are marked first and for good:
+        an upload of the same bytes that passes by has either ended before that, or finishes the removal itself and
+        then brings the file in anew. It never relies on a manifest that is about to be deleted.
         """
         with self._catalog.write(author) as catalog:
             rows = [row for row in selection.rows(catalog) if catalog.begin_removal(row)]
