@@ -9,21 +9,23 @@ from pathlib import Path
 
 import click
 
+from pypicloud_lite.cli.config_file import config_argument
 from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.db import migrate
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.settings import DatabaseSettings
 
-_CONFIG = click.argument("config", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
 
 @click.group()
 def main() -> None:
-    """Look after the database of CONFIG's server (without CONFIG: of the built-in defaults)."""
+    """Look after the database of CONFIG's server.
+
+    Without CONFIG: config.ini of this folder, or, where there is none, the built-in defaults.
+    """
 
 
 @main.command()
-@_CONFIG
+@config_argument
 @reports_config_errors
 def upgrade(config: Path | None) -> None:
     """Apply every pending migration. Safe to repeat, and from several hosts at once."""
@@ -34,7 +36,7 @@ def upgrade(config: Path | None) -> None:
 
 
 @main.command()
-@_CONFIG
+@config_argument
 @reports_config_errors
 def check(config: Path | None) -> None:
     """Name the pending migrations; the exit status is 1 when there are any."""

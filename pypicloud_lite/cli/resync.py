@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from pypicloud_lite.cli.config_file import config_argument
 from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.wiring import build, load_settings, prepare
 
 
 @click.command(name="ppc-resync")
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@config_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--remove-leftovers",
@@ -20,11 +21,12 @@ from pypicloud_lite.wiring import build, load_settings, prepare
     help="Then delete what interrupted uploads left behind more than a day ago and nothing names.",
 )
 @reports_config_errors
-def main(config: Path, *, as_json: bool, remove_leftovers: bool) -> None:
+def main(config: Path | None, *, as_json: bool, remove_leftovers: bool) -> None:
     """Rebuild the catalog of CONFIG's server from its storage.
 
     Nothing is dropped first: what is listed stays listed, what is missing comes back, what pypicloud or
-    pypiserver left in the folder or bucket is taken over. The server may run meanwhile.
+    pypiserver left in the folder or bucket is taken over. The server may run meanwhile. Without CONFIG: config.ini
+    of this folder, or, where there is none, the built-in defaults.
     """
     settings = load_settings(config)
     prepare(settings)

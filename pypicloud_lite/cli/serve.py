@@ -13,11 +13,11 @@ from gunicorn.arbiter import Arbiter
 from paste.deploy import loadapp
 
 from pypicloud_lite import wiring
+from pypicloud_lite.cli.config_file import config_argument
 from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError
 
 SETTINGS = "python:pypicloud_lite.cli.gunicorn_settings"
-DEFAULT_CONFIG = Path("config.ini")
 
 
 class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -92,7 +92,7 @@ def _has_logging(config: Path) -> bool:
 @click.command(
     epilog="What follows -- is given to gunicorn: ppc-serve config.ini -- --workers 8 --bind unix:/run/ppc.sock",
 )
-@click.argument("config", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@config_argument
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.pass_obj
@@ -102,9 +102,6 @@ def command(options: Sequence[str], config: Path | None, host: str, port: int) -
 
     Without CONFIG: config.ini of this folder, or, where there is none, SQLite and files under ./data.
     """
-    if config is None and DEFAULT_CONFIG.is_file():
-        config = DEFAULT_CONFIG
-    config = config.absolute() if config is not None else None
     wiring.prepare_to_serve(wiring.load_settings(config))
     overrides = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],

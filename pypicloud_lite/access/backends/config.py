@@ -58,6 +58,12 @@ class ConfigAccessSettings(Settings):
         return self.model_copy(update={"admins": (*self.admins, username), "entries": {**self.entries, key: stored}})
 
 
+_NOBODY = (
+    "There are no users, so nobody can log in: add a line user.NAME with a hash of ppc-gen-password and name an "
+    "administrator in auth.admins, or set PPC_ADMIN_USER with PPC_ADMIN_PASSWORD or PPC_ADMIN_PASSWORD_FILE"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _User:
     account: Account
@@ -90,7 +96,8 @@ class ConfigAccess:
             f"auth.admins names {name!a}, who has no line user.{name}: add one, or remove the name"
             for name in sorted(admin_names - world.hashes.keys())
         )
-        self.warnings = (*world.warnings, *unknown)
+        nobody = () if world.hashes else (_NOBODY,)
+        self.warnings = (*world.warnings, *unknown, *nobody)
         self._serial = _fingerprint(
             sorted((name, user.account.version) for name, user in self._users.items()),
             sorted((str(project), _shown(grants)) for project, grants in self._grants.items()),
