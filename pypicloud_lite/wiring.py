@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -31,7 +32,9 @@ from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
-from pypicloud_lite.ops.resync import Report, Resync
+from pypicloud_lite.ops.report import Report
+from pypicloud_lite.ops.rescan import Rescan, turn_in_folder
+from pypicloud_lite.ops.resync import Resync
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.status import Statuses
@@ -152,7 +155,18 @@ class Services:
 
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
-        return Housekeeping(self.storage, self.ingest, self.first_rebuild(), self.clock, lambda: prepare(self.settings))
+        rebuild, settings = self.first_rebuild(), self.settings
+        return Housekeeping(self.storage, self.ingest, rebuild, self.clock, lambda: prepare(settings), self.rescan())
+
+    def rescan(self) -> tuple[Rescan, float] | None:
+        """What looks after a folder that people touch, and its interval in seconds; None where it is off."""
+        plugin = self.settings.plugin("pypi.storage")
+        folder = self.settings.get(plugin.settings)
+        if not isinstance(folder, LocalSettings) or folder.rescan_seconds is None:
+            return None
+        seconds = float(folder.rescan_seconds)
+        turn = partial(turn_in_folder, folder.dir, seconds, self.clock)
+        return Rescan(self.storage, self.catalog, self.ingest, self.index, self.clock, turn), seconds
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Loaded:

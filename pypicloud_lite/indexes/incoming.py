@@ -54,6 +54,7 @@ class Adopted:
     requires_python: str | None = None
     summary: str | None = None
     metadata: bytes | None = None
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,10 +96,11 @@ class Ingest:
             self._sidecars.discard(replaced)
         return Stored(row, created=True)
 
-    def adopt(self, file: Adopted, author: Author) -> FileRecord:
+    def adopt(self, file: Adopted, author: Author, instead_of: FileRecord | None = None) -> FileRecord:
         """Catalogue bytes that are there already; :class:`FilenameTaken` when the name is.
 
-        The sidecars go to our own layout and name the old key, which is never written to.
+        The sidecars go to our own layout and name the old key, which is never written to. ``instead_of`` is the row of
+        what lay under that key before; its yank stays.
         """
         home = new_home(file.index, file.filename.project, str(file.filename), file.digests.sha256)
         record = FileRecord(
@@ -115,18 +116,38 @@ class Ingest:
             requires_python=file.requires_python,
             summary=file.summary,
             metadata_sha256=digests_of(file.metadata).sha256 if file.metadata is not None else None,
+            signed=file.signature is not None,
+            yanked=instead_of.yanked if instead_of else False,
+            yanked_reason=instead_of.yanked_reason if instead_of else None,
             origin=Origin.IMPORT,
         )
         if file.metadata is not None:
             self._storage.write(record.metadata_key, file.metadata)
+        if file.signature is not None:
+            self._storage.write(record.signature_key, file.signature)
         try:
-            with self._catalog.write(author) as catalog:
-                row = catalog.add_file(record, file.core, file.display_name)
+            row = self._enter_adopted(record, file, author, instead_of)
         except FilenameTaken:
-            self._storage.delete(record.metadata_key)
+            self.forget_sidecars(record)
             raise
         self._acknowledge(row, file.core, file.display_name)
+        if instead_of is not None:
+            self.forget_sidecars(instead_of)
         return row
+
+    def _enter_adopted(
+        self, record: FileRecord, file: Adopted, author: Author, instead_of: FileRecord | None
+    ) -> FileRecord:
+        with self._catalog.write(author) as catalog:
+            if instead_of is not None:
+                row = catalog.replace_file(instead_of, record, file.core)
+                if row is not None:
+                    return row
+            return catalog.add_file(record, file.core, file.display_name)
+
+    def forget_sidecars(self, record: FileRecord) -> None:
+        """Remove what lies beside a file's bytes, and never those, which are another's."""
+        self._sidecars.discard(record, with_bytes=False)
 
     def _existing(self, new: NewFile, sha256: str, may_overwrite: MayOverwrite) -> FileRecord | None:
         with self._catalog.read() as catalog:

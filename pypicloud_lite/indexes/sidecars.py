@@ -89,14 +89,15 @@ class Sidecars:
                 return
         raise CatalogUnavailable(f"Project {name} changes all the time: try again later")
 
-    def discard(self, record: FileRecord) -> None:
-        """Remove the bytes of a file that no row names any more; what fails here is garbage, found later."""
+    def discard(self, record: FileRecord, *, with_bytes: bool = True) -> None:
+        """Remove a file that no row names any more, or what lies beside it; what fails is garbage, found later."""
         keys = [record.manifest_key]
         if record.metadata_sha256 is not None:
             keys.append(record.metadata_key)
         if record.signed:
             keys.append(record.signature_key)
-        keys.append(record.key)
+        if with_bytes:
+            keys.append(record.key)
         for key in keys:
             try:
                 self._storage.delete(key)

@@ -14,7 +14,7 @@ import structlog
 from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.ops.resync import Report
+from pypicloud_lite.ops.report import Report
 from pypicloud_lite.storage.port import Storage
 
 _log = structlog.get_logger("pypicloud_lite.resync")

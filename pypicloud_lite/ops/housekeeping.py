@@ -13,6 +13,7 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
+from pypicloud_lite.ops.rescan import Rescan
 from pypicloud_lite.storage.port import Storage
 
 _log = structlog.get_logger("pypicloud_lite.housekeeping")
@@ -33,12 +34,14 @@ class Housekeeping:
         first_rebuild: FirstRebuild,
         clock: Clock,
         prepare: Callable[[], None],
+        rescan: tuple[Rescan, float] | None = None,
     ) -> None:
         self._storage = storage
         self._ingest = ingest
         self._first_rebuild = first_rebuild
         self._clock = clock
         self._prepare = prepare
+        self._rescan = rescan
         self._prepared = False
         self._claimed = False
         self._pid = 0
@@ -66,6 +69,9 @@ class Housekeeping:
         self._attempt("look at the catalog", self._announce)
         self._stop = threading.Event()
         threading.Thread(target=self._run, args=(self._stop,), name="housekeeping", daemon=True).start()
+        if self._rescan is not None:
+            arguments = (self._stop, *self._rescan)
+            threading.Thread(target=self._look_around, args=arguments, name="rescan", daemon=True).start()
 
     def stop(self) -> None:
         """End after the step under way."""
@@ -82,6 +88,13 @@ class Housekeeping:
         while True:
             self.step()
             if stop.wait(_INTERVAL if self._prepared else _RETRY):
+                return
+
+    def _look_around(self, stop: threading.Event, rescan: Rescan, seconds: float) -> None:
+        """A thread of its own: reading what was dropped in may take a while, and settling must not wait for it."""
+        while True:
+            self._attempt("look for files that were put in or taken out by hand", lambda: rescan.look(stop.wait))
+            if stop.wait(seconds):
                 return
 
     def _make_ready(self) -> None:
@@ -110,7 +123,7 @@ class Housekeeping:
             _log.info("removed old temporaries", count=count)
 
     @staticmethod
-    def _attempt(what: str, do: Callable[[], None]) -> None:
+    def _attempt(what: str, do: Callable[[], object]) -> None:
         try:
             do()
         except PpcError as error:

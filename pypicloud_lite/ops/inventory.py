@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pypicloud_lite.indexes.layout import read_place, read_project_document
 from pypicloud_lite.kernel.errors import InvalidName
@@ -17,10 +17,11 @@ _COMPANIONS = (".meta", ".asc", ".sig", ".metadata", ".provenance")
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A distribution that another server wrote."""
+    """A distribution that another server or a person put there; ``signed`` with a signature beside it."""
 
     info: BlobInfo
     filename: Filename
+    signed: bool = False
 
 
 @dataclass(slots=True)
@@ -33,12 +34,16 @@ class OwnProject:
 
 @dataclass(slots=True)
 class Inventory:
-    """``sizes`` has every file by key (sidecars left out); ``strays`` are keys that nothing explains."""
+    """``sizes`` has every file by key (sidecars left out); ``strays`` are keys that nothing explains.
+
+    ``signatures`` are the keys of signatures beside foreign files.
+    """
 
     own: dict[tuple[IndexName, ProjectName], OwnProject] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
+    signatures: set[str] = field(default_factory=set)
 
     def project(self, index: IndexName, project: ProjectName) -> OwnProject:
         """The entry of a project, made where needed."""
@@ -52,6 +57,10 @@ def take_inventory(blobs: Iterable[BlobInfo], progress: Callable[[int], None] = 
         _sort(inventory, info)
         if count % 1000 == 0:
             progress(count)
+    inventory.foreign = [
+        replace(one, signed=True) if one.info.key.value + ".asc" in inventory.signatures else one
+        for one in inventory.foreign
+    ]
     return inventory
 
 
@@ -69,6 +78,8 @@ def _sort(inventory: Inventory, info: BlobInfo) -> None:
             inventory.sizes[key.value] = info.size
         return
     if key.filename.endswith(_COMPANIONS):
+        if key.filename.endswith(".asc"):
+            inventory.signatures.add(key.value)
         return
     try:
         filename = Filename.parse(key.filename, _folder_project(key))

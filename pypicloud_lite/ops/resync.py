@@ -6,18 +6,17 @@ project is read, then compared and entered in one transaction that gives up when
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from pypicloud_lite.catalog.model import (
     Author,
     FileRecord,
     ManifestState,
 )
-from pypicloud_lite.catalog.port import Catalog, FilenameTaken
+from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.manifest import (
     Manifest,
@@ -27,43 +26,18 @@ from pypicloud_lite.indexes.manifest import (
     decode_project,
 )
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.errors import CatalogUnavailable, InsufficientStorage, PpcError, StorageUnavailable
+from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
-from pypicloud_lite.ops.adoption import Adoption
 from pypicloud_lite.ops.comparison import Known, differing, outdated, project_of, still_reserved, surviving
+from pypicloud_lite.ops.foreign import ForeignFiles, Seen, seen_in
 from pypicloud_lite.ops.inventory import Foreign, Inventory, OwnProject, take_inventory
+from pypicloud_lite.ops.outages import Refused, insist
+from pypicloud_lite.ops.report import Report
 from pypicloud_lite.storage.port import BlobNotFound, BlobTooLarge, Storage
 
 RESYNC = Author("ppc-resync")
 _READERS = 16
 _ATTEMPTS = 5
-
-
-T = TypeVar("T")
-
-
-class _Refused(PpcError):
-    """The storage works, and cannot give what lies at one key."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What a resync found and did; ``remarks`` are lines for a person."""
-
-    files: int = 0
-    restored: int = 0
-    imported: int = 0
-    removed: int = 0
-    remarks: list[str] = field(default_factory=list)
-
-    def counts(self) -> dict[str, int]:
-        """The figures by name."""
-        return {
-            "files": self.files,
-            "restored": self.restored,
-            "imported": self.imported,
-            "removed": self.removed,
-        }
 
 
 class Resync:
@@ -84,7 +58,7 @@ class Resync:
         self._index = index
         self._clock = clock
         self._heartbeat = heartbeat
-        self._adoption = Adoption(storage, ingest, index, RESYNC)
+        self._foreign = ForeignFiles(storage, catalog, ingest, index, RESYNC)
         self._report = Report()
 
     def run(self) -> Report:
@@ -192,10 +166,12 @@ class Resync:
 
     def _read_manifest(self, home: StorageKey) -> Manifest | str | None:
         try:
-            return decode_manifest(home, self._insist(lambda: self._storage.read(home.sibling(".manifest.json"))))
+            return decode_manifest(
+                home, insist(self._storage, lambda: self._storage.read(home.sibling(".manifest.json")))
+            )
         except BlobNotFound:
             return None
-        except (UnreadableManifest, BlobTooLarge, _Refused) as error:
+        except (UnreadableManifest, BlobTooLarge, Refused) as error:
             return error.message
 
     def _document(self, own: OwnProject, remarks: list[str]) -> ProjectDocument | None:
@@ -203,91 +179,51 @@ class Resync:
             return None
         key = own.document
         try:
-            return decode_project(key, self._insist(lambda: self._storage.read(key)))
+            return decode_project(key, insist(self._storage, lambda: self._storage.read(key)))
         except BlobNotFound:
             return None
-        except (UnreadableManifest, BlobTooLarge, _Refused) as error:
+        except (UnreadableManifest, BlobTooLarge, Refused) as error:
             remarks.append(error.message)
             return None
 
-    def _insist(self, read: Callable[[], T]) -> T:
-        """Tell an outage, which ends the run, from one key that cannot be read, which the report names.
-
-        An outage taken for the latter would free names that are in use.
-        """
-        try:
-            return read()
-        except StorageUnavailable:
-            self._storage.probe()
-        try:
-            return read()
-        except StorageUnavailable as error:
-            raise _Refused(error.message) from error
-
     def _import(self, inventory: Inventory, named: set[str]) -> None:
         """Oldest first, so that serials follow the order in which the files came."""
-        for foreign in sorted(inventory.foreign, key=lambda one: (one.info.modified, one.info.key)):
-            if foreign.info.key.value not in named and not self._known(foreign):
-                self._take_over(foreign)
-                self._heartbeat()
-
-    def _known(self, foreign: Foreign) -> bool:
         with self._catalog.read() as catalog:
-            if catalog.keys_in_use([foreign.info.key.value]):
-                # Perhaps in another index, to which a deletion of it here would reach.
-                return True
-            row = catalog.file(self._index, foreign.filename.value)
-            deleted = catalog.reservation(self._index, foreign.filename.value) if row is None else None
-        if deleted is not None:
-            # Its removal could not reach the bytes any more; listing it again would undo what was acknowledged.
-            self._report.remarks.append(
-                f"{foreign.info.key}: {foreign.filename} was deleted here, skipped; upload it if it is to come back"
-            )
-        if row is None:
-            return deleted is not None
-        if row.key != foreign.info.key:
-            self._report.remarks.append(f"{foreign.info.key}: {row.filename} is there already as {row.key}, skipped")
-        return True
-
-    def _take_over(self, foreign: Foreign) -> None:
-        try:
-            remark = self._insist(lambda: self._adoption.adopt(foreign))
-        except BlobNotFound:
-            return
-        except (_Refused, InsufficientStorage) as error:
-            remark = f"{foreign.info.key}: cannot be read, skipped: {error.message}"
-        except FilenameTaken:
-            remark = f"{foreign.info.key}: another file of that name came first, skipped"
-        else:
-            self._report.imported += 1
-        if remark is not None:
-            self._report.remarks.append(remark)
+            seen = seen_in(catalog.all_files(self._index))
+        found = [one for one in inventory.foreign if not _is_known(one, seen, named)]
+        elsewhere = self._foreign.elsewhere(found) - seen.keys()
+        for foreign in sorted(found, key=lambda one: (one.info.modified, one.info.key)):
+            if foreign.info.key.value not in elsewhere:
+                self._foreign.take(foreign, self._report)
+                self._heartbeat()
 
     def _check_rows(self, inventory: Inventory, began: datetime) -> set[tuple[IndexName, ProjectName]]:
         """Rows whose bytes or manifest are not there; the projects of which something was removed.
 
         What the listing did not show is asked for once more, one by one, before anything is done about it.
         """
-        told = {home for own in inventory.own.values() for home in own.manifests}
         removed: set[tuple[IndexName, ProjectName]] = set()
-        with self._catalog.read() as catalog:
-            suspects = [
-                row
-                for row in catalog.all_files(self._index)
-                if (row.key.value not in inventory.sizes or row.home not in told)
-                and row.uploaded_at < began
-                and row.manifest is ManifestState.DONE
-            ]
-        if suspects and not inventory.sizes:
+        missing = self._foreign.missing(inventory.sizes, began)
+        if missing and not inventory.sizes:
             self._report.remarks.append("The storage has no file at all: is it the right one? Nothing was removed")
             return removed
-        for row in suspects:
-            if not self._is_there(row.key):
-                if self._remove(row):
-                    removed.add((row.index, row.project))
-            elif not self._is_there(row.manifest_key):
+        for row in missing:
+            if self._foreign.drop(row, self._report):
+                removed.add((row.index, row.project))
+        for row in self._untold(inventory, began):
+            if not self._is_there(row.manifest_key):
                 self._tell_again(row)
         return removed
+
+    def _untold(self, inventory: Inventory, began: datetime) -> list[FileRecord]:
+        """Rows whose manifest the listing did not show."""
+        told = {home for own in inventory.own.values() for home in own.manifests}
+        with self._catalog.read() as catalog:
+            return [
+                row
+                for row in catalog.all_files(self._index)
+                if row.home not in told and row.uploaded_at < began and row.manifest is ManifestState.DONE
+            ]
 
     def _is_there(self, key: StorageKey) -> bool:
         try:
@@ -296,15 +232,6 @@ class Resync:
             return False
         return True
 
-    def _remove(self, row: FileRecord) -> bool:
-        with self._catalog.write(RESYNC) as catalog:
-            # Reserved, so that an older manifest of the name does not come back in its place.
-            gone = catalog.remove_file(row)
-        if gone:
-            self._report.removed += 1
-            self._report.remarks.append(f"{row.key}: the file is gone, {row.filename} is not listed any more")
-        return gone
-
     def _tell_again(self, row: FileRecord) -> None:
         """Write a manifest from its row, as one that never was written."""
         with self._catalog.write(RESYNC) as catalog:
@@ -312,3 +239,8 @@ class Resync:
                 return
         if self._ingest.changes.settle(replace(row, manifest=ManifestState.PENDING)):
             self._report.remarks.append(f"{row.manifest_key}: was missing or out of date, written anew")
+
+
+def _is_known(foreign: Foreign, seen: Mapping[str, Seen], named: set[str]) -> bool:
+    before = seen.get(foreign.info.key.value)
+    return before.is_still(foreign) if before is not None else foreign.info.key.value in named

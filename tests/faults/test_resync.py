@@ -83,7 +83,7 @@ def test_while_uploads_and_deletions_go_on(site):
     assert site.listed() == {**steady, **expected}
     before = site.page()
     report = site.resync()
-    assert report.counts() | {"files": 0} == {"files": 0, "restored": 0, "imported": 0, "removed": 0}
+    assert report.counts() | {"files": 0} == {"files": 0, "restored": 0, "imported": 0, "replaced": 0, "removed": 0}
     assert report.remarks == []
     site.lose_database()
     site.resync()

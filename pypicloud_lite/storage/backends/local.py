@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import ByteSize, Field, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from pypicloud_lite.kernel.errors import (
     ConfigError,
@@ -25,12 +26,25 @@ from pypicloud_lite.kernel.errors import (
 )
 from pypicloud_lite.kernel.names import StorageKey, shown
 from pypicloud_lite.settings.declare import Plugin, Settings
+from pypicloud_lite.settings.values import parse_duration
 from pypicloud_lite.storage.backends import local_tree
 from pypicloud_lite.storage.backends.local_tree import TEMPORARIES, folders
 from pypicloud_lite.storage.port import CHUNK, BlobInfo, BlobNotFound, BlobTooLarge, DigestMismatch, Span, Spool
 from pypicloud_lite.storage.spool import FileSpool, disk_error
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_SHORTEST_RESCAN = 5
+
+
+def _off_or_seconds(value: Any) -> Any:
+    if value == "off":
+        return value
+    seconds = parse_duration(value)
+    if isinstance(seconds, int) and seconds < _SHORTEST_RESCAN:
+        raise PydanticCustomError("rescan", "must be off, or at least 5 s, such as 60 s or 10 min")
+    return seconds
 
 
 class LocalSettings(Settings):
@@ -52,6 +66,21 @@ class LocalSettings(Settings):
         alias="storage.reserve",
         description="An upload that would leave less than this free is refused; bytes, or like 64 MiB",
     )
+
+    rescan: Annotated[Literal["off"] | int, BeforeValidator(_off_or_seconds)] = Field(
+        default="off",
+        alias="storage.rescan",
+        description=(
+            "off, or how often to look for files that were dropped into the folder or taken out of it by hand, such "
+            "as 60 s (at least 5 s). ppc-resync does the same once"
+        ),
+        json_schema_extra={"example": "60 s"},
+    )
+
+    @property
+    def rescan_seconds(self) -> int | None:
+        """The interval; None for never."""
+        return None if self.rescan == "off" else self.rescan
 
     @field_validator("accel_prefix")
     @classmethod
