@@ -117,13 +117,35 @@ class ProjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProjectOverview:
-    """A project in a list: ``summary`` and ``updated_at`` are those of the file that came last."""
+    """A project in a list, told by its listed files.
+
+    ``summary`` and ``updated_at`` are those of the file that came last, ``created_at`` is the time of the first;
+    ``size`` is that of all of them in bytes.
+    """
 
     name: ProjectName
     display_name: str
     status: ProjectStatus
     summary: str | None
     updated_at: datetime
+    created_at: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """One version of a project, as its files together tell it.
+
+    ``summary`` is that of the first wheel that has one, else of the first file that has one; ``uploaded_at`` is the
+    time of the first file; ``yanked`` when every file is.
+    """
+
+    project: ProjectName
+    display_name: str
+    version: str
+    summary: str | None
+    uploaded_at: datetime
+    yanked: bool
 
 
 @dataclass(frozen=True, slots=True)

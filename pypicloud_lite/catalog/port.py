@@ -22,6 +22,7 @@ from pypicloud_lite.catalog.model import (
     ProjectOverview,
     ProjectRecord,
     ProjectStatus,
+    ReleaseRecord,
     Reservation,
 )
 from pypicloud_lite.kernel.errors import Conflict
@@ -57,6 +58,27 @@ class CatalogReader(Protocol):
 
     def core_metadata(self, file_id: int) -> Mapping[str, Any]:
         """The core metadata of a file under PEP 566 JSON names; empty when nothing was kept."""
+
+    def release_metadata(self, index: IndexName, project: ProjectName, version: str) -> Mapping[str, Any]:
+        """The core metadata of a release, as :meth:`core_metadata`.
+
+        That of its first wheel with any, else of its first file with any; empty when none has some. Files that are
+        not listed count for nothing, here and in the two questions below.
+        """
+
+    def newest_releases(self, index: IndexName, limit: int) -> Sequence[ReleaseRecord]:
+        """The releases that came last, the newest first; none of a quarantined project, as below."""
+
+    def releases_like(
+        self, index: IndexName, names: Sequence[str], summaries: Sequence[str], *, every: bool
+    ) -> Sequence[ReleaseRecord]:
+        """Every release of the projects that may be meant, the newest first.
+
+        Meant are those whose normalised name holds one of ``names``, or whose files have a summary that holds one
+        of ``summaries`` (``every``: each of them); all of them when nothing is asked for. Letters count alike in
+        either case. Databases fold other letters than ASCII's in different ways, so only the longest run of ASCII in a
+        word is looked for: the caller compares again what it shows.
+        """
 
     def reservations(self, index: IndexName, project: ProjectName) -> Sequence[Reservation]:
         """The deleted filenames of a project."""

@@ -200,10 +200,19 @@ def project_records(rows: Iterable[Sequence[Any]]) -> list[ProjectRecord]:
 
 
 def project_overviews(rows: Iterable[Sequence[Any]]) -> list[ProjectOverview]:
-    """Rows of a list of projects: name, display name, status, and what the newest file says."""
+    """Rows of a list of projects: name, display name, status, what the newest file says, and what all do."""
     return [
-        ProjectOverview(project_name(name), display_name, _STATUSES[status], summary, updated_at)
-        for name, display_name, status, summary, updated_at in rows
+        ProjectOverview(
+            project_name(name),
+            display_name,
+            _STATUSES[status],
+            summary,
+            updated_at,
+            created_at,
+            # PostgreSQL's sum of whole numbers is a Decimal.
+            int(size),
+        )
+        for name, display_name, status, summary, updated_at, created_at, size in rows
     ]
 
 

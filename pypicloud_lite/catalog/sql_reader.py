@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, union
+from sqlalchemy import and_, bindparam, func, or_, select, union
 
 from pypicloud_lite.catalog.model import (
     CatalogState,
@@ -34,6 +34,7 @@ from pypicloud_lite.catalog.rows import (
     project_records,
     reservation_records,
 )
+from pypicloud_lite.catalog.sql_releases import SqlReleases
 from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, journal, projects, reservations
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -50,6 +51,8 @@ _newest = (
         files.c.project_id,
         files.c.summary,
         files.c.uploaded_at,
+        func.min(files.c.uploaded_at).over(partition_by=files.c.project_id).label("created_at"),
+        func.sum(files.c.size).over(partition_by=files.c.project_id).label("size"),
         func.row_number()
         .over(partition_by=files.c.project_id, order_by=(files.c.uploaded_at.desc(), files.c.id.desc()))
         .label("place"),
@@ -58,7 +61,15 @@ _newest = (
     .subquery()
 )
 _OVERVIEW = (
-    select(projects.c.name, projects.c.display_name, projects.c.status, _newest.c.summary, _newest.c.uploaded_at)
+    select(
+        projects.c.name,
+        projects.c.display_name,
+        projects.c.status,
+        _newest.c.summary,
+        _newest.c.uploaded_at,
+        _newest.c.created_at,
+        _newest.c.size,
+    )
     .join_from(projects, _newest, _newest.c.project_id == projects.c.id)
     .where(_newest.c.place == 1)
     .order_by(projects.c.name)
@@ -112,13 +123,10 @@ _JOURNAL = SELECT_JOURNAL.where(
 ).order_by(journal.c.serial, journal.c.id)
 
 
-class SqlReader:
+class SqlReader(SqlReleases):
     """:class:`~pypicloud_lite.catalog.port.CatalogReader` on one connection."""
 
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    __slots__ = ()
 
     def project(self, index: IndexName, name: ProjectName) -> ProjectRecord | None:
         """See the port."""

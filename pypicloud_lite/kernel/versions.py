@@ -25,6 +25,21 @@ def parse_version(text: str) -> Version:
         ) from None
 
 
+def is_version(text: str) -> bool:
+    """Whether this is a PEP 440 version in any spelling."""
+    try:
+        parse_version(text)
+    except InvalidName:
+        return False
+    return True
+
+
 def normalised_version(text: str) -> str:
     """The one spelling of a version that is stored: trailing zeros stay, ``1.0-RC1`` becomes ``1.0rc1``."""
     return str(parse_version(text))
+
+
+def preference(version: str, *, yanked: bool) -> tuple[bool, bool, Version]:
+    """A key by which the greatest is the release to offer first: not yanked, then no pre-release, then the version."""
+    parsed = parse_version(version)
+    return not yanked, not parsed.is_prerelease, parsed

@@ -12,6 +12,7 @@ from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.testing.catalog_changes import ChangesContract
 from pypicloud_lite.testing.catalog_curation import CurationContract
 from pypicloud_lite.testing.catalog_questions import QuestionsContract
+from pypicloud_lite.testing.catalog_releases import ReleasesContract
 from pypicloud_lite.testing.catalog_restore import RestoreContract
 from pypicloud_lite.testing.catalog_values import (
     AUTHOR,
@@ -99,5 +100,7 @@ class ScopesContract(CatalogFixtures):
         assert (project.file_count, project.serial) == (40, 40)
 
 
-class CatalogContract(QuestionsContract, ChangesContract, CurationContract, RestoreContract, ScopesContract):
+class CatalogContract(
+    QuestionsContract, ReleasesContract, ChangesContract, CurationContract, RestoreContract, ScopesContract
+):
     """The whole contract; a backend's tests inherit this and give the two fixtures."""

@@ -152,8 +152,8 @@ class CurationContract(CatalogFixtures):
             assert reader.project(INDEX, DEMO) is not None
 
     def test_overview(self, catalog: Catalog, count_queries: CountQueries) -> None:
-        """One query: what the newest listed file says, by name."""
-        add(catalog, file_record("demo-2.0.tar.gz", summary="old", uploaded_at=NOW))
+        """One query: what the newest listed file says, and all of them, by name."""
+        add(catalog, file_record("demo-2.0.tar.gz", summary="old", uploaded_at=NOW, size=5 << 40))
         add(catalog, file_record("demo-1.0.tar.gz", summary="néw", uploaded_at=NOW + timedelta(seconds=5)), "DEMO")
         newest = add(catalog, file_record("demo-3.0.tar.gz", summary="gone", uploaded_at=NOW + timedelta(seconds=9)))
         add(catalog, file_record("a-1.tar.gz", summary=None), "A")
@@ -166,8 +166,10 @@ class CurationContract(CatalogFixtures):
             found = list(reader.overview(INDEX))
         assert len(queries) == 1
         assert found == [
-            ProjectOverview(ProjectName("a"), "A", ProjectStatus.ACTIVE, "last of the same time", NOW),
-            ProjectOverview(DEMO, "Demo", ProjectStatus.ARCHIVED, "néw", NOW + timedelta(seconds=5)),
+            ProjectOverview(ProjectName("a"), "A", ProjectStatus.ACTIVE, "last of the same time", NOW, NOW, 2468),
+            ProjectOverview(
+                DEMO, "Demo", ProjectStatus.ARCHIVED, "néw", NOW + timedelta(seconds=5), NOW, (5 << 40) + 1234
+            ),
         ]
 
     @staticmethod

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypicloud_lite.kernel.errors import InvalidName
-from pypicloud_lite.kernel.versions import normalised_version, parse_version
+from pypicloud_lite.kernel.versions import is_version, normalised_version, parse_version, preference
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,24 @@ def test_a_version_is_refused_or_plain(text):
     assert version.isascii()
     assert not set(version) - set("abcdefghijklmnopqrstuvwxyz0123456789.+!")
     assert normalised_version(version) == version
+
+
+@pytest.mark.parametrize(
+    ("releases", "best"),
+    [
+        ({"1.9": False, "1.10": False}, "1.10"),
+        ({"1.0": False, "2.0rc1": False, "2.0.dev1": False}, "1.0"),
+        ({"1.0a1": False, "1.0b1": False}, "1.0b1"),
+        ({"1.0": False, "2.0": True}, "1.0"),
+        ({"1.0rc1": False, "2.0": True}, "1.0rc1"),
+        ({"1.0": True, "2.0rc1": True}, "1.0"),
+        ({"1.0": False, "1.0.post1": False, "1!0.1": False}, "1!0.1"),
+    ],
+)
+def test_what_to_offer_first(releases, best):
+    assert max(releases, key=lambda version: preference(version, yanked=releases[version])) == best
+
+
+def test_is_version():
+    assert all(is_version(text) for text in ("1", "v1.0", "1.0-RC1", "1!2.0+local"))
+    assert not any(is_version(text) for text in ("", "x", "1.0.x", "1" * 101, "1.0 x", "\u0661x"))
