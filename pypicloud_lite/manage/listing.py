@@ -10,7 +10,7 @@ from pypicloud_lite.catalog.model import FileRecord, ProjectOverview, ProjectRec
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.kernel.versions import parse_version
-from pypicloud_lite.serve.simple import StillRebuilding
+from pypicloud_lite.serve.visible import StillRebuilding
 
 
 @dataclass(frozen=True, slots=True)

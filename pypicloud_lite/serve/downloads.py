@@ -11,7 +11,7 @@ from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
-from pypicloud_lite.serve.simple import StillRebuilding
+from pypicloud_lite.serve.visible import StillRebuilding
 
 
 class Part(Enum):

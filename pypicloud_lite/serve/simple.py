@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.access.model import Identity
 from pypicloud_lite.catalog.model import ProjectStatus
-from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import CatalogUnavailable
+from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
 from pypicloud_lite.serve.pages import ProjectPage, list_html, list_json, project_html, project_json
-
-
-class StillRebuilding(CatalogUnavailable):
-    """The first rebuild of an empty catalog runs: what is not there yet may still come."""
-
-    code = "still-rebuilding"
-    retry_after = 10
+from pypicloud_lite.serve.visible import visible_project
 
 
 class SimpleApi:
@@ -29,17 +22,8 @@ class SimpleApi:
         self._cache = cache
 
     def project(self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str) -> Page:
-        """The page of a project; raises what the gate says of one that is unknown or hidden.
-
-        A hidden project costs a logged-in caller the same queries as an unknown one, so that the time tells nothing.
-        """
-        visible = self._gate.allows(identity, Permission.READ, name)
-        if not visible and not identity.is_authenticated:
-            raise self._gate.unknown(identity, name)
-        with self._catalog.read(snapshot=False) as catalog:
-            record = catalog.project(index, name)
-            if record is None or not record.file_count or not visible:
-                raise self._unknown(catalog, identity, name)
+        """The page of a project; raises what the gate says of one that is unknown or hidden."""
+        with visible_project(self._catalog, self._gate, identity, index, name) as (catalog, record):
 
             def draw() -> bytes:
                 page = ProjectPage.of(record, catalog.files(index, name))
@@ -70,8 +54,3 @@ class SimpleApi:
 
             key = ("projects", index, self._gate.view_key(identity), form is Representation.JSON)
             return self._cache.get(key, revision, draw)
-
-    def _unknown(self, catalog: CatalogReader, identity: Identity, name: ProjectName) -> Exception:
-        if catalog.state().rebuilding_since is not None:
-            return StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
-        return self._gate.unknown(identity, name)

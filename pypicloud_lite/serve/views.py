@@ -12,7 +12,8 @@ from pypicloud_lite.kernel.errors import InvalidName, NotFound
 from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, shown
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.downloads import Download, Downloads, Part
-from pypicloud_lite.serve.negotiation import Representation, accepts_gzip, negotiate
+from pypicloud_lite.serve.negotiation import Representation, negotiate
+from pypicloud_lite.serve.sending import send_page
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.storage.port import BlobNotFound, Span, Storage
@@ -103,22 +104,14 @@ class SimpleViews:
         return redirect(f"{last}/{_query(request)}", permanent=True)
 
     def _send(self, request: Request, page: Page, form: Representation) -> PlainResponse:
-        environ = request.environ
-        rendered = page.encoded(gzip_accepted=accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING")))
-        private = self._identity(request).is_authenticated
-        headers = [
-            ("ETag", rendered.etag),
-            # no Last-Modified: uv would take a page with one for fresh without asking
-            ("Cache-Control", "private, no-cache" if private else "no-cache"),
-            ("Vary", "Accept, Accept-Encoding, Authorization"),
-            ("X-PyPI-Last-Serial", str(page.serial)),
-        ]
-        if matches(environ.get("HTTP_IF_NONE_MATCH"), rendered.etag):
-            return not_modified(headers)
-        headers.append(("Content-Type", _CONTENT_TYPES[form]))
-        if rendered.encoding:
-            headers.append(("Content-Encoding", rendered.encoding))
-        return respond("200 OK", headers, rendered.body)
+        return send_page(
+            request.environ,
+            page,
+            _CONTENT_TYPES[form],
+            private=self._identity(request).is_authenticated,
+            vary="Accept, Accept-Encoding, Authorization",
+            more=[("X-PyPI-Last-Serial", str(page.serial))],
+        )
 
 
 _CONTENT_TYPES = {

@@ -1,0 +1,46 @@
+"""One project, for a caller who may see it; for any other the answer that gives nothing away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.catalog.model import ProjectRecord
+from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.kernel.errors import CatalogUnavailable, PpcError
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+
+
+class StillRebuilding(CatalogUnavailable):
+    """The first rebuild of an empty catalog runs: what is not there yet may still come."""
+
+    code = "still-rebuilding"
+    retry_after = 10
+
+
+@contextmanager
+def visible_project(
+    catalog: Catalog, gate: Gate, identity: Identity, index: IndexName, name: ProjectName
+) -> Iterator[tuple[CatalogReader, ProjectRecord]]:
+    """A read scope, and the project in it; raises what the gate says of one that is unknown or hidden.
+
+    One query. A hidden project costs a logged-in caller the same queries as an unknown one, so that the time tells
+    nothing.
+    """
+    visible = gate.allows(identity, Permission.READ, name)
+    if not visible and not identity.is_authenticated:
+        raise gate.unknown(identity, name)
+    with catalog.read(snapshot=False) as reader:
+        record = reader.project(index, name)
+        if record is None or not record.file_count or not visible:
+            raise unknown(reader, gate, identity, name)
+        yield reader, record
+
+
+def unknown(reader: CatalogReader, gate: Gate, identity: Identity, name: ProjectName) -> PpcError:
+    """What is said of a project that is not there: while the first rebuild runs, that it may still come."""
+    if reader.state().rebuilding_since is not None:
+        return StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
+    return gate.unknown(identity, name)
