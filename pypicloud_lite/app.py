@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pypicloud_lite.manage.views import PackageViews
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.views import UploadViews
+from pypicloud_lite.serve.describe.views import DescriptionViews, XmlRpcView
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.views import FileViews, HomeView, SimpleViews
 from pypicloud_lite.settings.source import RawSettings, from_factory, read_ini
@@ -110,16 +112,19 @@ def _mount(config: Configurator, services: Services) -> None:
         index,
         base_url,
     )
+    rpc = XmlRpcView(services.descriptions, identity, index)
     health = HealthViews(services.health())
 
     def add(name: str, *patterns: str, **methods: View) -> None:
         add_resource(config, name, *patterns, **methods)
 
-    add("root", "/", GET=home.home, POST=uploads.upload)
-    add("lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=simple.projects, POST=uploads.upload)
+    add("root", "/", GET=home.home, POST=rpc.unless_form(uploads.upload))
+    add("lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=simple.projects, POST=rpc.unless_form(uploads.upload))
+    add("rpc", "/RPC2", POST=rpc.call)
     add("legacy", "/legacy/", "/legacy", POST=uploads.upload)
     add("project", f"/simple/{_PROJECT}/", f"/pypi/{_PROJECT}/", GET=simple.project)
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
+    _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
     add("api.projects", "/api/package/", "/api/package", GET=packages.projects)
@@ -135,6 +140,22 @@ def _mount(config: Configurator, services: Services) -> None:
     add("health.ready", "/health/ready", GET=health.ready)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
+
+
+def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> None:
+    add("json", *_with_slash(f"/simple/{_PROJECT}/json", f"/pypi/{_PROJECT}/json"), GET=views.project_json)
+    add("json.root", *_with_slash(f"/{_PROJECT}/json"), GET=views.root_project_json)
+    add("json.release", *_with_slash(f"/pypi/{_PROJECT}/{_VERSION}/json"), GET=views.release_json)
+    add("rss.updates", "/rss/updates.xml", GET=views.updates)
+    add("rss.packages", "/rss/packages.xml", GET=views.newcomers)
+    add("rss.project", f"/rss/project/{_PROJECT}/releases.xml", GET=views.releases)
+    add("stats", *_with_slash("/stats"), GET=views.statistics)
+    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=views.person_page)
+
+
+def _with_slash(*patterns: str) -> tuple[str, ...]:
+    """Each with and without a slash at its end."""
+    return tuple(pattern + end for pattern in patterns for end in ("", "/"))
 
 
 _INDEX = "{owner:[^/]+}/{index:[^/]+}"

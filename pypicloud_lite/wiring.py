@@ -41,6 +41,7 @@ from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.upload import Uploads
 from pypicloud_lite.publish.yanking import Yanking
 from pypicloud_lite.serve.cache import PageCache
+from pypicloud_lite.serve.describe.descriptions import Descriptions
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
@@ -125,6 +126,7 @@ class Services:
     statuses: Statuses
     listings: Listings
     simple: SimpleApi
+    descriptions: Descriptions
     downloads: Downloads
 
     @property
@@ -199,6 +201,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     access, rules = _access(settings, follow)
     gate = Gate(access, rules)
     ingest = Ingest(storage, catalog, clock)
+    pages = PageCache(settings.get(ServeSettings).page_cache)
     return Services(
         settings=settings,
         clock=clock,
@@ -215,7 +218,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
-        simple=SimpleApi(catalog, gate, PageCache(settings.get(ServeSettings).page_cache)),
+        simple=SimpleApi(catalog, gate, pages),
+        descriptions=Descriptions(catalog, gate, pages),
         downloads=Downloads(catalog, gate),
     )
 

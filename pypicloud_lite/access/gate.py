@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from pypicloud_lite.access.model import NO_GRANTS, Identity, Permission, Right, Target
+from pypicloud_lite.access.model import EVERYONE, NO_GRANTS, Identity, Permission, Right, Target
 from pypicloud_lite.access.policy import Rules, decide, principals
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound, PermissionDenied, PpcError
@@ -68,6 +68,15 @@ class Gate:
         raise PermissionDenied(
             f"User {identity.username} may not upload to any project: ask an administrator of this index"
         )
+
+    def require_login_where_private(self, identity: Identity) -> None:
+        """Raise 401 for an anonymous caller, unless anyone may read by default.
+
+        For what tells of a whole index to programs that send a password only when they are asked for one, as feed
+        readers do: an empty answer would keep them from ever asking.
+        """
+        if not identity.is_authenticated and EVERYONE not in self._rules().default_read:
+            raise AuthenticationRequired("Log in to read this: what is here is not shown to everyone")
 
     def readable(self, identity: Identity) -> Callable[[ProjectName], bool]:
         """A test for many projects at once: the rules are asked for once."""

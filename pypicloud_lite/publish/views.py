@@ -69,7 +69,7 @@ class UploadViews:
 
         content_type = environ.get("CONTENT_TYPE", "")
         if content_type.partition(";")[0].strip().lower() in {"text/xml", "application/xml"}:
-            raise InvalidRequest("XML-RPC is not available here: read the Simple API below /simple/ instead")
+            raise InvalidRequest("XML-RPC is not spoken here: call /pypi or /RPC2")
         with read_form(body, content_type, length, spool_factory=spool, limits=self._limits) as form:
             return self._act(request, form)
 

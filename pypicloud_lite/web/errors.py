@@ -30,6 +30,7 @@ STATUSES: dict[type[PpcError], int] = {
     errors.InsufficientStorage: 507,
 }
 _MAX_REASON = 200
+_ANSWERS_JSON = "pypicloud_lite.answers_json"
 _log = structlog.get_logger("pypicloud_lite.web")
 
 
@@ -122,6 +123,11 @@ def tell(request: Request, status: int, message: str, code: str, headers: Header
     return respond(line, [("Content-Type", "text/plain; charset=utf-8"), *all_headers], body)
 
 
+def answers_json(request: Request) -> None:
+    """Say that what is at this address is JSON, so that errors are too, whatever ``Accept`` has."""
+    request.environ[_ANSWERS_JSON] = True
+
+
 def _is_browser(request: Request) -> bool:
     """Browsers name HTML first; pip and uv name it last, and get the short text."""
     return request.environ.get("HTTP_ACCEPT", "").startswith("text/html") and request.method in {"GET", "HEAD"}
@@ -129,7 +135,7 @@ def _is_browser(request: Request) -> bool:
 
 def _wants_json(request: Request) -> bool:
     path = request.environ.get("PATH_INFO", "")
-    if path.startswith(("/api/", "/admin/")):
+    if path.startswith(("/api/", "/admin/")) or _ANSWERS_JSON in request.environ:
         return True
     accept = request.environ.get("HTTP_ACCEPT", "")
     if "application/json" not in accept:

@@ -38,7 +38,7 @@ class WebSettings(Settings):
         alias="pypi.base_url",
         description=(
             "The public URL of this server, such as https://packages.example.com. Links in pages are relative "
-            "and need none; the URL in the reply to an upload does."
+            "and need none; those in the JSON API, in feeds and in the reply to an upload do."
         ),
         json_schema_extra={"example": "https://packages.example.com"},
     )

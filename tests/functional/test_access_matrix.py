@@ -22,12 +22,13 @@ SPELLINGS = {
     OTHER: ("other-pkg", "Other-Pkg", "other_pkg", "OTHER.PKG", "other--pkg", "other-_.pkg"),
 }
 
-# Statuses in the order of IDENTITIES. 301 is a redirect to the normalised spelling, followed by the test.
+# Statuses in the order of IDENTITIES. Redirects, to the normalised spelling and to a project's page, are followed.
 ANYONE = (200,) * 8
 LOGIN_CHECKED = (200, 200, 200, 200, 200, 401, 401, 401)
 READ_OWN = (401, 404, 200, 200, 200, 401, 401, 401)
 READ_OTHER = (401, 404, 404, 404, 200, 401, 401, 401)
 MISSING = (401, 404, 404, 404, 404, 401, 401, 401)
+INDEX_WIDE = (401, 200, 200, 200, 200, 401, 401, 401)
 UPLOAD_OWN = (401, 403, 403, 200, 200, 401, 401, 401)
 UPLOAD_OTHER = (401, 403, 403, 403, 200, 401, 401, 401)
 DELETE_OWN = (401, 403, 403, 200, 200, 401, 401, 401)
@@ -56,6 +57,25 @@ TABLE = {
     "/simple/{project:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
     "/pypi/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/pypi/{project:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
+    "/simple/{project:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
+    "/simple/{project:[^/]+}/json/": {"GET": (READ_OWN, READ_OTHER)},
+    "/pypi/{project:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
+    "/pypi/{project:[^/]+}/json/": {"GET": (READ_OWN, READ_OTHER)},
+    "/{project:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
+    "/{project:[^/]+}/json/": {"GET": (READ_OWN, READ_OTHER)},
+    "/pypi/{project:[^/]+}/{version:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
+    "/pypi/{project:[^/]+}/{version:[^/]+}/json/": {"GET": (READ_OWN, READ_OTHER)},
+    "/rss/updates.xml": {"GET": (INDEX_WIDE, INDEX_WIDE)},
+    "/rss/packages.xml": {"GET": (INDEX_WIDE, INDEX_WIDE)},
+    "/rss/project/{project:[^/]+}/releases.xml": {"GET": (READ_OWN, READ_OTHER)},
+    "/stats": {"GET": (INDEX_WIDE, INDEX_WIDE)},
+    "/stats/": {"GET": (INDEX_WIDE, INDEX_WIDE)},
+    "/project/{project:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
+    "/project/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
+    "/project/{project:[^/]+}/{version:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
+    "/project/{project:[^/]+}/{version:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
+    # A form there is a call that cannot be read: a fault, for whoever is not refused.
+    "/RPC2": {"POST": (LOGIN_CHECKED, LOGIN_CHECKED)},
     "/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/{project:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
     "/packages/{owner:[^/]+}/{index:[^/]+}/{project:[^/]+}/{digest:[0-9a-f]{16}}/{filename:[^/]+}": {
@@ -100,9 +120,9 @@ def address(pattern, artifact, spelling, filename=None):
         "{project:[^/]+}": spelling,
         "{filename:[^/]+}": filename or artifact.filename,
         "{digest:[0-9a-f]{16}}": artifact.sha256[:16],
+        "{version:[^/]+}": "1.0",
         "{owner:[^/]+}": "root",
         "{index:[^/]+}": "main",
-        "{version:[^/]+}": "1.0",
     }
     for placeholder, value in values.items():
         pattern = pattern.replace(placeholder, value)
@@ -135,7 +155,7 @@ def ask(world, method, path, identity, artifact):
         )
     for _ in range(4):
         answer = world.app.request(path, method=method, headers=headers, environ=environ, status="*")
-        if answer.status_int != 301:
+        if answer.status_int not in {301, 302}:
             return answer
         path = urljoin(path, answer.headers["Location"])
     raise AssertionError(f"a loop at {path}")

@@ -262,9 +262,9 @@ def fill(pattern, place, value):
         "owner": "root",
         "index": "main",
         "project": "demo",
+        "version": "1.0",
         "digest": WHEEL.sha256[:16],
         "filename": WHEEL.filename,
-        "version": "1.0",
     }
     found = list(PLACEHOLDER.finditer(pattern))
     for number, match in reversed(list(enumerate(found))):
@@ -339,7 +339,7 @@ def test_F28_odd_paths_on_every_route(demo, routes, odd):
             for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS"):
                 answer = raw(demo, path, method)
                 plain(answer)
-                assert answer.status_int in {200, 301, 400, 403, 404, 405, 414}, (method, path[:100])
+                assert answer.status_int in {200, 301, 302, 400, 403, 404, 405, 414}, (method, path[:100])
 
 
 @pytest.mark.parametrize("header", ODD_HEADERS)
@@ -352,7 +352,7 @@ def test_F28_odd_headers_on_every_route(demo, routes, header):
                 kind = "multipart/form-data; boundary=b" if method == "POST" else None
                 answer = raw(demo, path, method, body=body, content_type=kind, **{header: value})
                 plain(answer)
-                assert answer.status_int in {200, 206, 301, 304, 400, 401, 403, 404, 405, 411, 413, 416, 429}, (
+                assert answer.status_int in {200, 206, 301, 302, 304, 400, 401, 403, 404, 405, 411, 413, 416, 429}, (
                     method,
                     path,
                     value[:50],

@@ -67,6 +67,40 @@ def test_the_list_of_projects_costs_the_same_whatever_its_length(world, add_rows
     assert counts == [(2, 1), (2, 1)]
 
 
+@pytest.mark.parametrize(
+    ("path", "cold", "warm"),
+    [("/pypi/{}/json", 3, 1), ("/pypi/{}/7/json", 3, 1), ("/rss/project/{}/releases.xml", 2, 1)],
+)
+def test_what_describes_ten_thousand_files_costs_as_many_queries_as_of_one(world, add_rows, queries, path, cold, warm):
+    add_rows(world, "one", [record(world, "one", 7)])
+    add_rows(world, "many", [record(world, "many", number) for number in range(10_000)])
+    world.get("/simple/", status=200)
+    for name in ("one", "many"):
+        address = path.format(name)
+        with queries(world) as seen:
+            first = world.get(address, status=200)
+        assert len(seen) == cold
+        for status, headers in ((200, {}), (304, {"If_None_Match": first.headers["ETag"]})):
+            with queries(world) as seen:
+                world.get(address, status=status, **headers)
+            assert len(seen) == warm
+
+
+@pytest.mark.parametrize("path", ["/pypi/{}/json", "/{}/json", "/pypi/{}/1/json", "/rss/project/{}/releases.xml"])
+def test_what_is_hidden_costs_the_same_queries_as_what_is_unknown(make_world, add_rows, queries, path):
+    world = make_world({"package.hidden.user.somebody": "rw"})
+    add_rows(world, "hidden", [record(world, "hidden", 1)])
+    counts = []
+    for name in ("hidden", "unknown"):
+        with queries(world) as seen:
+            world.get(path.format(name), status=404)
+        counts.append(len(seen))
+        with queries(world) as seen:
+            world.get(path.format(name), None, 401)
+        assert seen == []
+    assert counts == [2, 2]
+
+
 def test_a_download_costs_a_fixed_number_of_queries(world, add_rows, queries):
     wheel = build_wheel("demo", "1.0")
     world.upload(wheel)

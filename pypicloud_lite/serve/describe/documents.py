@@ -1,0 +1,163 @@
+"""The documents of the JSON API, with every key and type of the public PyPI's.
+
+Metadata comes from the files themselves. Rows that another server's storage was read into may have none, or values
+of any shape: a value of another type than its key has counts as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
+from pypicloud_lite.kernel.clock import iso_utc
+from pypicloud_lite.kernel.versions import parse_version, preference
+from pypicloud_lite.serve.describe.addresses import file_url, project_url, release_url
+
+_TEXTS = (
+    *("author", "author_email", "description", "description_content_type", "download_url", "home_page", "license"),
+    *("license_expression", "maintainer", "maintainer_email", "requires_python", "summary"),
+)
+# JSON API's key, core metadata's
+_LISTS = (("dynamic", "dynamic"), ("license_files", "license_file"), ("provides_extra", "provides_extra"))
+_NOT_COUNTED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The files of one version, by filename."""
+
+    version: str
+    files: Sequence[FileRecord]
+
+    @property
+    def yanked(self) -> bool:
+        """Whether every file is."""
+        return all(record.yanked for record in self.files)
+
+    @property
+    def yanked_reason(self) -> str | None:
+        """The first reason that was given, of a release that is yanked."""
+        reasons = (record.yanked_reason for record in self.files if record.yanked_reason)
+        return next(reasons, None) if self.yanked else None
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """All releases of a project, by version; never empty."""
+
+    all: Sequence[Release]
+
+    @classmethod
+    def of(cls, files: Sequence[FileRecord]) -> Self:
+        """Group the files of a project, of which there is at least one."""
+        by_version: dict[str, list[FileRecord]] = {}
+        for record in sorted(files, key=lambda record: str(record.filename)):
+            by_version.setdefault(record.version, []).append(record)
+        versions = sorted(by_version, key=lambda version: (parse_version(version), version))
+        return cls([Release(version, by_version[version]) for version in versions])
+
+    @property
+    def latest(self) -> Release:
+        """The release to offer first."""
+        return max(self.all, key=lambda release: preference(release.version, yanked=release.yanked))
+
+    def find(self, version: str) -> Release | None:
+        """The release of a normalised version: as it is stored, else an equal one (``1.0.0`` finds ``1.0``)."""
+        wanted = parse_version(version)
+        equal = [release for release in self.all if parse_version(release.version) == wanted]
+        return next((release for release in equal if release.version == version), next(iter(equal), None))
+
+
+def project_document(project: ProjectRecord, releases: Releases, core: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """``/pypi/NAME/json``; ``core`` is the metadata of the latest release."""
+    document = release_document(project, releases.latest, core, base)
+    document["releases"] = {one.version: [_file(record, base) for record in one.files] for one in releases.all}
+    return document
+
+
+def release_document(project: ProjectRecord, release: Release, core: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """``/pypi/NAME/VERSION/json``."""
+    return {
+        "info": _info(project, release, core, base),
+        "last_serial": project.serial,
+        # rights are rules of this server, and told to administrators alone
+        "ownership": {"roles": [], "organization": None},
+        "urls": [_file(record, base) for record in release.files],
+        "vulnerabilities": [],
+    }
+
+
+def _info(project: ProjectRecord, release: Release, core: Mapping[str, Any], base: str) -> dict[str, Any]:
+    page = project_url(base, project.name)
+    return {
+        **{key: _text(core, key) or _of_files(release, key) for key in _TEXTS},
+        **{key: _list(core, stored) or None for key, stored in _LISTS},
+        "bugtrack_url": None,
+        "classifiers": _list(core, "classifier"),
+        "docs_url": None,
+        "downloads": {"last_day": _NOT_COUNTED, "last_month": _NOT_COUNTED, "last_week": _NOT_COUNTED},
+        "keywords": ",".join(_list(core, "keywords")) or _text(core, "keywords"),
+        "name": project.display_name,
+        "package_url": page,
+        "platform": ",".join(_list(core, "platform")) or _text(core, "platform"),
+        "project_url": page,
+        "project_urls": _links(core) or None,
+        "release_url": release_url(base, project.name, release.version),
+        "requires_dist": _list(core, "requires_dist") or None,
+        "version": release.version,
+        "yanked": release.yanked,
+        "yanked_reason": release.yanked_reason,
+    }
+
+
+def _of_files(release: Release, key: str) -> str | None:
+    """What the catalog keeps of each file even where its metadata is unknown."""
+    if key not in {"requires_python", "summary"}:
+        return None
+    return next((text for record in release.files if (text := getattr(record, key))), None)
+
+
+def _links(core: Mapping[str, Any]) -> dict[str, str]:
+    """Label to URL, the two that have fields of their own first; as the public PyPI shows them."""
+    links = {"Homepage": _text(core, "home_page"), "Download": _text(core, "download_url")}
+    found = {label: url for label, url in links.items() if url}
+    for line in _list(core, "project_url"):
+        label, _comma, url = (part.strip() for part in line.partition(","))
+        if url:
+            found[label] = url
+    return found
+
+
+def _text(core: Mapping[str, Any], key: str) -> str | None:
+    value = core.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _list(core: Mapping[str, Any], key: str) -> list[str]:
+    value = core.get(key)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+
+
+def _file(record: FileRecord, base: str) -> dict[str, Any]:
+    uploaded = iso_utc(record.uploaded_at)
+    digests = record.digests
+    return {
+        "comment_text": "",
+        "core-metadata": {"sha256": record.metadata_sha256} if record.metadata_sha256 else False,
+        "digests": {"blake2b_256": digests.blake2b_256, "md5": digests.md5, "sha256": digests.sha256},
+        "downloads": _NOT_COUNTED,
+        "filename": str(record.filename),
+        "has_sig": record.signed,
+        "md5_digest": digests.md5,
+        "packagetype": record.filename.packagetype,
+        "python_version": record.filename.python,
+        "requires_python": record.requires_python,
+        "size": record.size,
+        "upload_time": uploaded.rstrip("Z").partition(".")[0],
+        "upload_time_iso_8601": uploaded,
+        "url": file_url(base, record),
+        "yanked": record.yanked,
+        "yanked_reason": record.yanked_reason if record.yanked else None,
+    }
