@@ -127,6 +127,9 @@ def _mount(config: Configurator, services: Services) -> None:
     _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
+    # pypiserver's addresses: its clients' lock files and requirements name them
+    add("files", "/packages/", "/packages", GET=simple.files)
+    add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
     add("api.projects", "/api/package/", "/api/package", GET=packages.projects)
     add("api.project", f"{_API}/", _API, GET=packages.files, DELETE=packages.delete)
     add("api.status", f"{_API}/status", GET=packages.status, PUT=packages.set_status)
@@ -162,5 +165,6 @@ _INDEX = "{owner:[^/]+}/{index:[^/]+}"
 _PROJECT = "{project:[^/]+}"
 _DIGEST = f"{{digest:[0-9a-f]{{{DIGEST_IN_PATH}}}}}"
 _FILE = "{filename:[^/]+}"
+_PATH = "{path:.+}"
 _VERSION = "{version:[^/]+}"
 _API = f"/api/package/{_PROJECT}"

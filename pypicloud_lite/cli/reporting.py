@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError
+from pypicloud_lite.web.logs import configure_logging
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,10 +23,12 @@ def reports_config_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Print :class:`ConfigError`, a line for each problem, and end with status 2.
 
     A storage, database or access backend that does not answer is one line too, and status 1: no traceback helps.
+    Events of the log go to standard error: standard output is the command's own.
     """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        configure_logging()
         try:
             return command(*args, **kwargs)
         except ConfigError as error:

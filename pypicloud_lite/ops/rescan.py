@@ -22,6 +22,7 @@ from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.foreign import ForeignFiles, Seen, Taken, seen_in
 from pypicloud_lite.ops.inventory import Foreign, Inventory, take_inventory
@@ -177,8 +178,11 @@ def turn_in_folder(folder: Path, seconds: float, clock: Clock) -> Iterator[bool]
     The lock ends with its process, and the file's time tells when somebody looked last.
     """
     place = folder / TEMPORARIES
-    place.mkdir(exist_ok=True)
-    descriptor = os.open(place / "rescan", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        place.mkdir(exist_ok=True)
+        descriptor = os.open(place / "rescan", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StorageUnavailable(f"storage.dir {folder} cannot be used: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,6 +10,7 @@ from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError
+from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
 from pypicloud_lite.serve.visible import StillRebuilding
 
@@ -70,6 +71,24 @@ class Downloads:
         if digest is not None and not record.digests.sha256.startswith(digest):
             raise self.missing(filename)
         return self._part(record, part)
+
+    def find_by_name(self, identity: Identity, index: IndexName, path: str) -> Download:
+        """The file of that name, whatever its project, or the one that lies at that path: pypiserver's addresses.
+
+        For what is not there, the project that the name itself tells of decides how its caller is told.
+        """
+        filename = path.rpartition("/")[2]
+        name, part = _split(filename)
+        with self._catalog.read(snapshot=False) as catalog:
+            record = catalog.file(index, name) if name.isascii() else None
+        try:
+            project = record.project if record is not None else Filename.parse(name).project
+        except InvalidName:
+            raise self.missing(filename) from None
+        found = self.find(identity, index, str(project), filename, None)
+        if "/" in path and path.removesuffix(part.value) != found.record.key.value:
+            raise self.missing(filename)
+        return found
 
     def _part(self, record: FileRecord, part: Part) -> Download:
         sha256 = record.digests.sha256

@@ -7,7 +7,7 @@ Sources: PEP 503, 592, 629, 658/714, 691, 700, 792 and the living specification.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -91,6 +91,14 @@ def list_html(names: Sequence[ProjectName], serial: int) -> bytes:
     out = [_HTML_HEAD, "<title>Simple index</title>\n</head>\n<body>\n"]
     out.extend(f'<a href="{name}/">{name}</a><br>\n' for name in names)
     out.append(f"</body>\n</html>\n<!--SERIAL {serial}-->\n")
+    return "".join(out).encode()
+
+
+def files_html(files: Iterable[FileRecord], root: str) -> bytes:
+    """Links to files of many projects; ``root`` leads to the server's root."""
+    out = [_HTML_HEAD, "<title>Index of packages</title>\n</head>\n<body>\n<h1>Index of packages</h1>\n"]
+    out.extend(_html_file(record, root) for record in files)
+    out.append("</body>\n</html>\n")
     return "".join(out).encode()
 
 

@@ -9,7 +9,7 @@ from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
-from pypicloud_lite.serve.pages import ProjectPage, list_html, list_json, project_html, project_json
+from pypicloud_lite.serve.pages import ProjectPage, files_html, list_html, list_json, project_html, project_json
 from pypicloud_lite.serve.visible import visible_project
 
 
@@ -31,6 +31,23 @@ class SimpleApi:
 
             key = ("project", index, name, form is Representation.JSON, root)
             return self._cache.get(key, record.revision, lambda: Page.of(draw(), record.serial))
+
+    def files(self, identity: Identity, index: IndexName) -> Page:
+        """Every file that the caller may read; an empty page at worst. Costs a query for each 1,000 files."""
+        with self._catalog.read(snapshot=False) as catalog:
+            revision = catalog.state().revision
+
+            def draw() -> Page:
+                may_read = self._gate.readable(identity)
+                shown = {
+                    record.name: record.serial
+                    for record in catalog.projects(index)
+                    if record.status is not ProjectStatus.QUARANTINED and may_read(record.name)
+                }
+                files = (one for one in catalog.all_files(index) if one.is_listed and one.project in shown)
+                return Page.of(files_html(files, "../"), max(shown.values(), default=0))
+
+            return self._cache.get(("files", index, self._gate.view_key(identity)), revision, draw)
 
     def projects(self, identity: Identity, index: IndexName, form: Representation) -> Page:
         """The list of projects that the caller may read; never a refusal, an empty list at worst.

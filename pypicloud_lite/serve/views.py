@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from html import escape
 
 import structlog
@@ -74,6 +76,13 @@ class SimpleViews:
         page = self._simple.projects(self._identity(request), self._index, form)
         return self._send(request, page, form)
 
+    def files(self, request: Request) -> PlainResponse:
+        """Every file on one page, as pypiserver has it: for ``pip --find-links``."""
+        if not request.path_info.endswith("/"):
+            return redirect(f"packages/{_query(request)}", permanent=True)
+        page = self._simple.files(self._identity(request), self._index)
+        return self._send(request, page, Representation.HTML)
+
     def project(self, request: Request) -> PlainResponse:
         """The page of one project; any other spelling of its name redirects to it."""
         spelling = request.matchdict["project"]
@@ -142,7 +151,7 @@ class FileViews:
         """Bytes that never change under this URL."""
         match = request.matchdict
         index = _index(match["owner"], match["index"])
-        return self._answer(request, index, match["digest"], f"max-age={_YEAR}, immutable")
+        return self._answer(request, self._finder(request, index, match["digest"]), f"max-age={_YEAR}, immutable")
 
     def by_name(self, request: Request) -> PlainResponse:
         """The current bytes of that name."""
@@ -153,16 +162,27 @@ class FileViews:
         """pypicloud's address of a file."""
         return self._by_name(request, self._index)
 
-    def _by_name(self, request: Request, index: IndexName) -> PlainResponse:
-        age = self._settings.package_max_age
-        return self._answer(request, index, None, f"max-age={age}" if age else "no-cache")
+    def in_folder(self, request: Request) -> PlainResponse:
+        """pypiserver's address of a file, with or without folders in it."""
+        path, identity = request.matchdict["path"], self._identity(request)
+        find = partial(self._downloads.find_by_name, identity, self._index, path)
+        return self._answer(request, find, self._current)
 
-    def _answer(self, request: Request, index: IndexName, digest: str | None, caching: str) -> PlainResponse:
+    def _by_name(self, request: Request, index: IndexName) -> PlainResponse:
+        return self._answer(request, self._finder(request, index, None), self._current)
+
+    @property
+    def _current(self) -> str:
+        """How long the bytes that a name stands for now may be kept."""
+        age = self._settings.package_max_age
+        return f"max-age={age}" if age else "no-cache"
+
+    def _answer(self, request: Request, find: Callable[[], Download], caching: str) -> PlainResponse:
         try:
-            return self._send(request, self._find(request, index, digest), caching)
+            return self._send(request, find(), caching)
         except BlobNotFound:
             # Replaced or deleted since the catalog was asked: what it says now is right.
-            found = self._find(request, index, digest)
+            found = find()
         try:
             return self._send(request, found, caching)
         except BlobNotFound:
@@ -172,12 +192,11 @@ class FileViews:
                 key=str(found.key),
             )
             # The key is nobody's business but the administrator's.
-            raise self._downloads.missing(request.matchdict["filename"]) from None
+            raise self._downloads.missing(f"{found.record.filename}{found.part.value}") from None
 
-    def _find(self, request: Request, index: IndexName, digest: str | None) -> Download:
-        match = request.matchdict
-        identity = self._identity(request)
-        return self._downloads.find(identity, index, match["project"], match["filename"], digest)
+    def _finder(self, request: Request, index: IndexName, digest: str | None) -> Callable[[], Download]:
+        match, identity = request.matchdict, self._identity(request)
+        return partial(self._downloads.find, identity, index, match["project"], match["filename"], digest)
 
     def _send(self, request: Request, found: Download, caching: str) -> PlainResponse:
         environ = request.environ

@@ -82,6 +82,9 @@ TABLE = {
         "GET": (READ_OWN, READ_OTHER)
     },
     "/packages/{owner:[^/]+}/{index:[^/]+}/{project:[^/]+}/{filename:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
+    "/packages/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
+    "/packages": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
+    "/packages/{path:.+}": {"GET": (READ_OWN, READ_OTHER)},
     "/api/package/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
     "/api/package": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
     # pypicloud's empty list for what is unknown is that for what is hidden too
@@ -119,6 +122,7 @@ def address(pattern, artifact, spelling, filename=None):
     values = {
         "{project:[^/]+}": spelling,
         "{filename:[^/]+}": filename or artifact.filename,
+        "{path:.+}": filename or artifact.filename,
         "{digest:[0-9a-f]{16}}": artifact.sha256[:16],
         "{version:[^/]+}": "1.0",
         "{owner:[^/]+}": "root",

@@ -265,6 +265,7 @@ def fill(pattern, place, value):
         "version": "1.0",
         "digest": WHEEL.sha256[:16],
         "filename": WHEEL.filename,
+        "path": WHEEL.filename,
     }
     found = list(PLACEHOLDER.finditer(pattern))
     for number, match in reversed(list(enumerate(found))):
