@@ -16,6 +16,7 @@ class CoreMetadata:
 
     ``raw`` are the exact bytes of METADATA or PKG-INFO; ``values`` holds every field that was given under its
     JSON name (PEP 566: ``requires_dist``, ``classifier``, ``description`` …), lists as tuples.
+    ``absent_license_files`` are those that License-File names (metadata 2.4 or later) and the archive does not have.
     """
 
     raw: bytes
@@ -25,14 +26,21 @@ class CoreMetadata:
     requires_python: str | None
     summary: str | None
     values: Mapping[str, MetadataValue] = field(default_factory=dict)
+    absent_license_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The budget of one reading; every number is a ceiling and passing it is a refusal."""
+    """The budget of one reading; every number is a ceiling and passing it is a refusal.
+
+    But ``verified_bytes``: of a ZIP file's members, the smallest are inflated and compared with their CRC-32 and
+    RECORD's hash as long as that many inflated bytes in all are enough; the others are left to installers.
+    """
 
     metadata_bytes: int = 2 * 1024 * 1024
     inflated_bytes: int = 2 * 1024 * 1024 * 1024
     inflate_ratio: int = 200
     entries: int = 100_000
+    name_bytes: int = 16 * 1024 * 1024
+    verified_bytes: int = 64 * 1024 * 1024
     seconds: float = 20.0

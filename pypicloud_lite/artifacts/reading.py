@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Collection, Container
+from dataclasses import replace
+from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
 from pypicloud_lite.artifacts.core_metadata import read_core_metadata
 from pypicloud_lite.artifacts.model import CoreMetadata, Limits
+from pypicloud_lite.artifacts.paths import folded
 from pypicloud_lite.artifacts.source import BinaryReader, Source
 from pypicloud_lite.artifacts.tars import read_tar
 from pypicloud_lite.artifacts.wheels import read_wheel
@@ -21,19 +24,32 @@ __all__ = ["BinaryReader", "read_artifact"]
 
 _REBUILD = "build it again, for example with 'python -m build'"
 _INSTALLED = re.compile(r"(?:.*/)?(?P<name>[^/-]+)(?:-[^/]*)?\.(?:egg-info(?:/PKG-INFO)?|dist-info/METADATA)")
+# The first version of which License-File is a part (PEP 639); older tools wrote it with other meanings.
+_LICENSE_FILES_SINCE = (2, 4)
+
+
+class _Found(NamedTuple):
+    """The metadata file and all other files; ``licenses`` is the directory of what License-File names, if any."""
+
+    member: str
+    raw: bytes
+    files: Container[str] = ()
+    licenses: str | None = None
 
 
 def read_artifact(file: BinaryReader, filename: Filename, *, limits: Limits | None = None) -> CoreMetadata:
     """Check that a file is sound and is the distribution that its name says, and return its core metadata.
 
     ``file`` is read from its beginning, wherever it stands, and left anywhere. Nothing is unpacked; memory
-    holds the member names and one metadata file. A wheel costs the reading of its headers (one seek a member:
-    give a local file), a tar costs its decompression. For any bytes whatsoever the outcome is metadata,
-    :class:`InvalidArtifact` or :class:`InvalidName`; only the file's own ``OSError`` passes through.
+    holds the member names and one metadata file. A ZIP file costs the reading of its headers (one seek a member:
+    give a local file) and the inflation of what :class:`Limits` lets be verified, a tar its decompression. For
+    any bytes whatsoever the outcome is metadata, :class:`InvalidArtifact` or :class:`InvalidName`; only the
+    file's own ``OSError`` passes through.
     """
     source = Source(file, filename.value, limits or Limits())
-    member, raw = _metadata_file(source, filename)
-    metadata = read_core_metadata(source, member, raw, version_required=filename.is_wheel)
+    found = _metadata_file(source, filename)
+    member = found.member
+    metadata = read_core_metadata(source, member, found.raw, version_required=filename.is_wheel)
     if metadata.name != filename.project:
         raise source.refusal(
             f"Name is {metadata.name} and the filename says {filename.project}",
@@ -46,13 +62,21 @@ def read_artifact(file: BinaryReader, filename: Filename, *, limits: Limits | No
             "do not rename built files",
             member,
         )
-    return metadata
+    return replace(metadata, absent_license_files=_absent_licenses(found, metadata))
 
 
-def _metadata_file(source: Source, filename: Filename) -> tuple[str, bytes]:
+def _absent_licenses(found: _Found, metadata: CoreMetadata) -> tuple[str, ...]:
+    major, _, minor = str(metadata.values.get("metadata_version", "1.0")).partition(".")
+    if found.licenses is None or (int(major), int(minor)) < _LICENSE_FILES_SINCE:
+        return ()
+    named = metadata.values.get("license_file", ())
+    return tuple(path for path in named if f"{found.licenses}/{path}" not in found.files)
+
+
+def _metadata_file(source: Source, filename: Filename) -> _Found:
     match filename.packagetype:
         case "bdist_wheel":
-            return read_wheel(source, filename)
+            return _wheel(source, filename)
         case "bdist_egg":
             return _egg(source)
         case "sdist":
@@ -65,46 +89,63 @@ def _is_zip(filename: Filename) -> bool:
     return filename.value.endswith(".zip")
 
 
-def _egg(source: Source) -> tuple[str, bytes]:
+def _wheel(source: Source, filename: Filename) -> _Found:
     archive = ZipArchive(source)
+    member, raw = read_wheel(source, archive, filename)
+    return _Found(member, raw, archive.members, member.removesuffix("METADATA") + "licenses")
+
+
+def _verified_zip(source: Source) -> ZipArchive:
+    archive = ZipArchive(source)
+    archive.verify()
+    return archive
+
+
+def _egg(source: Source) -> _Found:
+    archive = _verified_zip(source)
     if "EGG-INFO/PKG-INFO" not in archive.members:
         raise source.refusal("an egg must have the file EGG-INFO/PKG-INFO", "build a wheel instead")
-    return "EGG-INFO/PKG-INFO", archive.read("EGG-INFO/PKG-INFO", source.limits.metadata_bytes)
+    return _Found("EGG-INFO/PKG-INFO", archive.read("EGG-INFO/PKG-INFO", source.limits.metadata_bytes))
 
 
-def _sdist(source: Source) -> tuple[str, bytes]:
+def _sdist(source: Source) -> _Found:
     contents = read_tar(source, lambda path: path.endswith("/PKG-INFO") and path.count("/") == 1)
     path = _pkg_info(source, contents.tops, contents.files)
-    return path, contents.kept[path]
+    return _Found(path, contents.kept[path], contents.files, path.removesuffix("/PKG-INFO"))
 
 
-def _zipped_sdist(source: Source) -> tuple[str, bytes]:
-    archive = ZipArchive(source)
+def _zipped_sdist(source: Source) -> _Found:
+    archive = _verified_zip(source)
     path = _pkg_info(source, {name.partition("/")[0] for name in archive.members}, archive.members)
-    return path, archive.read(path, source.limits.metadata_bytes)
+    raw = archive.read(path, source.limits.metadata_bytes)
+    return _Found(path, raw, archive.members, path.removesuffix("/PKG-INFO"))
 
 
-def _pkg_info(source: Source, tops: set[str], files: Container[str]) -> str:
+def _pkg_info(source: Source, tops: set[str], files: Collection[str]) -> str:
     if len(tops) != 1:
         raise source.refusal(f"an sdist must have exactly one top-level directory, not {len(tops)}", _REBUILD)
     path = f"{tops.copy().pop()}/PKG-INFO"
     if path not in files:
         raise source.refusal("an sdist must have the file PKG-INFO in its top-level directory", _REBUILD)
+    wanted = folded(path)
+    for other in files:
+        if other.count("/") == 1 and other != path and folded(other) == wanted:
+            raise source.refusal("on some file systems it is the same file as PKG-INFO", "rename it", other)
     return path
 
 
-def _dumb(source: Source, filename: Filename) -> tuple[str, bytes]:
+def _dumb(source: Source, filename: Filename) -> _Found:
     contents = read_tar(source, lambda path: _describes(path, filename.project))
     for path, raw in contents.kept.items():
-        return path, raw
+        return _Found(path, raw)
     return _from_filename(filename)
 
 
-def _zipped_dumb(source: Source, filename: Filename) -> tuple[str, bytes]:
-    archive = ZipArchive(source)
+def _zipped_dumb(source: Source, filename: Filename) -> _Found:
+    archive = _verified_zip(source)
     for path in archive.members:
         if _describes(path, filename.project):
-            return path, archive.read(path, source.limits.metadata_bytes)
+            return _Found(path, archive.read(path, source.limits.metadata_bytes))
     return _from_filename(filename)
 
 
@@ -114,6 +155,6 @@ def _describes(path: str, project: ProjectName) -> bool:
     return match is not None and canonicalize_name(match["name"]) == project.value
 
 
-def _from_filename(filename: Filename) -> tuple[str, bytes]:
+def _from_filename(filename: Filename) -> _Found:
     text = f"Metadata-Version: 1.0\nName: {filename.project}\nVersion: {filename.version}\n"
-    return filename.value, text.encode()
+    return _Found(filename.value, text.encode())

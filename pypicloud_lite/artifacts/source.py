@@ -96,6 +96,13 @@ class Source:
                 f"it has more than {self.limits.entries} members", "leave out what needs no distribution"
             )
 
+    def check_names(self, total: int) -> None:
+        """Refuse names that take more memory, all together, than the names of honest members do."""
+        if total > self.limits.name_bytes:
+            raise self.refusal(
+                f"the names of its members have more than {self.limits.name_bytes} bytes in all", "shorten them"
+            )
+
     def refusal(self, rule: str, next_step: str, member: str | None = None) -> InvalidArtifact:
         """The error to raise: file, member, rule, next step."""
         where = self.name if member is None else f"{self.name}, member {shown(member)}"

@@ -15,12 +15,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pypicloud_lite.artifacts.paths import below_a_file
 from pypicloud_lite.artifacts.source import Source
 
 _BLOCK = tarfile.BLOCKSIZE
 _INFLATE_STEP = 1024 * 1024
 _MAX_EXTENDED_HEADER = 1024 * 1024
 _FILES = {tarfile.REGTYPE, tarfile.AREGTYPE}
+_KINDS = {
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.CHRTYPE: "a character device",
+    tarfile.BLKTYPE: "a block device",
+    tarfile.FIFOTYPE: "a named pipe",
+    tarfile.CONTTYPE: "a contiguous file",
+    tarfile.GNUTYPE_SPARSE: "a sparse file",
+    tarfile.GNUTYPE_LONGLINK: "the long name of a link",
+}
 _REBUILD = "build it again with a current build tool"
 
 
@@ -58,6 +69,7 @@ class _Walk:
         self._renamed: str | None = None
         self._resized: bytes | None = None
         self._extended: set[bytes] = set()
+        self._name_bytes = 0
 
     def run(self) -> TarContents:
         count = 0
@@ -73,6 +85,9 @@ class _Walk:
             raise self._source.refusal("it is an empty tar archive", "upload the file again")
         if not self._stream.only_zeros_left():
             raise self._source.refusal("there are other bytes after the end of the tar archive", _REBUILD)
+        inside = below_a_file(self._contents.files, self._contents.directories)
+        if inside is not None:
+            raise self._source.refusal("it lies below another member, which is a file", _REBUILD, inside)
         return self._contents
 
     def _decoded(self, header: bytes) -> tarfile.TarInfo:
@@ -98,11 +113,13 @@ class _Walk:
         self._extended.clear()
         if info.type not in _FILES | {tarfile.DIRTYPE}:
             raise self._source.refusal(
-                "it is neither a file nor a directory but a link, a device, a sparse file or the like",
+                f"it is neither a file nor a directory but {_KINDS.get(info.type, 'of an unknown type')}",
                 "put the file itself into the archive",
                 name,
             )
         path = self._path(name)
+        self._name_bytes += len(name)
+        self._source.check_names(self._name_bytes)
         if info.type == tarfile.DIRTYPE:
             self._directory(info, path)
         else:

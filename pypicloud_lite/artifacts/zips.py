@@ -12,10 +12,11 @@ import stat
 import struct
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pypicloud_lite.artifacts.paths import below_a_file
 from pypicloud_lite.artifacts.source import Source
 
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -26,13 +27,16 @@ _LOCATOR = struct.Struct("<4sLQL")
 _STORED, _DEFLATED = 0, 8
 # Bits 1 and 2 tell the deflate level, bit 11 that the name is UTF-8; all others change how bytes are read.
 _HARMLESS_FLAGS = 0b1000_0000_0110
-_DESCRIPTOR, _ENCRYPTED = 0x0008, 0x2041
+_DESCRIPTOR, _ENCRYPTED, _UTF8 = 0x0008, 0x2041, 0x0800
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
+_ONE_SIZE = 8
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 _EXTRA = struct.Struct("<2H")
-_EXTRA = struct.Struct("<2H")
 _DIRECTORY_BYTES_PER_ENTRY = 512
+_PACKED_STEP = 256 * 1024
+_INFLATE_STEP = 1024 * 1024
 _REBUILD = "build it again with a current build tool"
+_ELSEWHERE = "its deflate stream does not end where its headers say"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,8 @@ class _Directory(NamedTuple):
 class ZipArchive:
     """The members of a ZIP file whose structure was found sound.
 
-    Only members that are asked for are ever inflated. Inflating all of a 1 GiB wheel would take longer than
-    the ten seconds after which upload clients hang up. The others are bounded by their declared sizes, and
+    Making it inflates nothing. Inflating all of a 1 GiB wheel would take longer than the ten seconds after which
+    upload clients hang up, so the largest members may stay unread: they are bounded by their declared sizes, and
     one that lies about its size does no harm here because nothing reads it.
     """
 
@@ -78,29 +82,72 @@ class ZipArchive:
 
         KeyError when there is no such member.
         """
-        member, source = self.members[name], self._source
+        member = self.members[name]
         if member.size > limit:
-            raise source.refusal(f"it is larger than {limit} bytes", "shorten it", name)
-        start = member.offset + _LOCAL.size + len(member.raw_name)
-        start += _LOCAL.unpack(source.read_at(member.offset, _LOCAL.size, "a local header"))[-1]
-        # Deflate grows data by five bytes per 16 KiB at the very worst: more than this is padding.
-        if member.packed > member.size + member.size // 1024 + 1024:
-            raise source.refusal("its compressed form is larger than itself", _REBUILD, name)
-        packed = source.read_at(start, member.packed, "a member")
-        data = packed if member.method == _STORED else self._inflate(member, packed)
-        if len(data) != member.size or zlib.crc32(data) != member.crc:
-            raise source.refusal("its bytes do not match the declared size and CRC-32", _REBUILD, name)
-        return data
+            raise self._source.refusal(f"it is larger than {limit} bytes", "shorten it", name)
+        return b"".join(self.pieces(member))
 
-    def _inflate(self, member: Member, packed: bytes) -> bytes:
+    def affordable(self) -> Iterator[Member]:
+        """The members, smallest first, that have at most ``limits.verified_bytes`` in all."""
+        left = self._source.limits.verified_bytes
+        for member in sorted(self.members.values(), key=lambda member: member.size):
+            left -= member.size
+            if left < 0:
+                return
+            yield member
+
+    def verify(self) -> None:
+        """Inflate what is affordable: each must be what its headers say."""
+        for member in self.affordable():
+            for _ in self.pieces(member):
+                pass
+
+    def pieces(self, member: Member) -> Iterator[bytes]:
+        """Inflate one member piece by piece; the refusal, if size or CRC-32 are wrong, comes after the last."""
+        size = crc = 0
+        for piece in self._inflated(member):
+            size += len(piece)
+            crc = zlib.crc32(piece, crc)
+            yield piece
+        if size != member.size or crc != member.crc:
+            raise self._source.refusal("its bytes do not match the declared size and CRC-32", _REBUILD, member.name)
+
+    def _inflated(self, member: Member) -> Iterator[bytes]:
+        packed = self._packed(member)
+        if member.method == _STORED:
+            yield from packed
+            return
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            data = inflater.decompress(packed, member.size + 1)
-        except zlib.error:
-            raise self._source.refusal("its deflate stream is damaged", _REBUILD, member.name) from None
-        if not inflater.eof or inflater.unused_data:
-            raise self._source.refusal("its deflate stream does not end where its headers say", _REBUILD, member.name)
-        return data
+        data, left = b"", member.size + 1
+        for chunk in packed:
+            data, pending = chunk, not inflater.eof
+            while pending and not inflater.eof:
+                step = min(left, _INFLATE_STEP)
+                try:
+                    piece = inflater.decompress(data, step)
+                except zlib.error:
+                    raise self._source.refusal("its deflate stream is damaged", _REBUILD, member.name) from None
+                data = inflater.unconsumed_tail
+                left -= len(piece)
+                if not left:
+                    raise self._source.refusal(_ELSEWHERE, _REBUILD, member.name)
+                yield piece
+                pending = bool(data) or len(piece) == step
+            if inflater.unused_data or data:
+                break
+        if not inflater.eof or inflater.unused_data or data:
+            raise self._source.refusal(_ELSEWHERE, _REBUILD, member.name)
+
+    def _packed(self, member: Member) -> Iterator[bytes]:
+        source = self._source
+        at = member.offset + _LOCAL.size + len(member.raw_name)
+        at += _LOCAL.unpack(source.read_at(member.offset, _LOCAL.size, "a local header"))[-1]
+        end = at + member.packed
+        while at < end:
+            source.check_time()
+            chunk = source.read_at(at, min(end - at, _PACKED_STEP), "a member")
+            at += len(chunk)
+            yield chunk
 
 
 def _refuse_tar(source: Source) -> None:
@@ -164,9 +211,10 @@ def _members(source: Source, directory: _Directory) -> dict[str, Member]:
     data = source.read_at(directory.offset, directory.size, "the central directory")
     members: dict[str, Member] = {}
     taken: set[str] = set()
-    at = total = 0
+    at = total = names = 0
     while at < len(data):
         member, at = _central(source, data, at)
+        names += len(member.raw_name)
         path = member.name.rstrip("/")
         if path in taken:
             raise source.refusal("there are two members of this name", _REBUILD, member.name)
@@ -175,8 +223,12 @@ def _members(source: Source, directory: _Directory) -> dict[str, Member]:
         total += member.size
         source.check_inflated(total)
         source.check_entries(len(members))
+        source.check_names(names)
     if len(members) != directory.entries:
         raise source.refusal("its central directory does not have as many entries as it says", _REBUILD)
+    inside = below_a_file({name for name in members if not name.endswith("/")}, taken)
+    if inside is not None:
+        raise source.refusal("it lies below another member, which is a file", _REBUILD, inside)
     _check_tiling(source, members, directory.offset)
     return members
 
@@ -193,7 +245,7 @@ def _central(source: Source, data: bytes, at: int) -> tuple[Member, int]:
     if signature != b"PK\1\2" or end > len(data):
         raise source.refusal("its central directory is malformed", _REBUILD)
     raw_name = data[at + _CENTRAL.size : name_end]
-    name = _name(source, raw_name)
+    name = _name(source, raw_name, flags)
     if comment_length or disk:
         raise source.refusal("it has a comment or lies on another disk", _REBUILD, name)
     _check_kind(source, name, flags, method, external >> 16)
@@ -201,16 +253,22 @@ def _central(source: Source, data: bytes, at: int) -> tuple[Member, int]:
     size, packed, offset = _sizes(source, name, extras.get(_ZIP64), (size, packed, offset))
     if (method == _STORED and size != packed) or (name.endswith("/") and size):
         raise source.refusal("its sizes are impossible", _REBUILD, name)
+    # Deflate grows data by five bytes per 16 KiB at the very worst: more than this is padding.
+    if packed > size + size // 1024 + 1024:
+        raise source.refusal("its compressed form is larger than itself", _REBUILD, name)
     return Member(name, raw_name, flags, method, crc, packed, size, offset), end
 
 
-def _name(source: Source, raw: bytes) -> str:
+def _name(source: Source, raw: bytes, flags: int) -> str:
     """The member's name; every byte string that two readers could decode or follow differently is refused."""
     shown = raw.decode("utf-8", "replace")
     try:
         name = raw.decode()
     except UnicodeDecodeError:
         raise source.refusal("its name is not UTF-8", "rename it", shown) from None
+    # Without the flag Python reads such a name in the code page of the first IBM PC, and others in their own.
+    if not raw.isascii() and not flags & _UTF8:
+        raise source.refusal("its name is not ASCII and not marked as UTF-8", "rename it", name)
     path = name.removesuffix("/")
     if not name.isprintable() or "\\" in name or name[1:2] == ":" or not path:
         raise source.refusal("its name is empty or holds control characters, a backslash or a drive", "rename it", name)
@@ -296,6 +354,9 @@ def _local_end(source: Source, member: Member) -> int:
     if extra_length:
         data = source.read_at(start, extra_length, "a local header")
         extras = _extras(source, member.name, member.raw_name, data)
+    # Here the field has both sizes or neither (APPNOTE 4.5.3); whoever reads the one as the other is lost.
+    if len(extras.get(_ZIP64, b"")) == _ONE_SIZE and member.method != _STORED:
+        raise source.refusal("its local ZIP64 field has only one of the two sizes", _REBUILD, member.name)
     size, packed = _sizes(source, member.name, extras.get(_ZIP64), (size, packed))
     local = (signature, flags, method, crc, packed, size, name_length, header[_LOCAL.size :])
     central = (
