@@ -154,8 +154,6 @@ class _Walk:
             self._rename(body.rstrip(b"\0"), info)
             return
         records = self._records(body, info)
-        if any(key.startswith(b"GNU.sparse.") for key in records):
-            raise self._source.refusal("it is a sparse file", "put the whole file into the archive", info.name)
         if b"linkpath" in records or (info.type == tarfile.XGLTYPE and records.keys() & {b"path", b"size"}):
             raise self._source.refusal("its PAX header makes it a link or renames all members", _REBUILD, info.name)
         self._resized = records.get(b"size", self._resized)
@@ -175,6 +173,8 @@ class _Walk:
             digits = body[at : at + 8].partition(b" ")[0]
             end = at + (int(digits) if digits.isdigit() else 0)
             key, equals, value = body[at + len(digits) + 1 : end - 1].partition(b"=")
+            if key.startswith(b"GNU.sparse."):
+                raise self._source.refusal("it is a sparse file", "put the whole file into the archive", info.name)
             if not equals or body[end - 1 : end] != b"\n" or key in records:
                 raise self._source.refusal("its PAX header is malformed", _REBUILD, info.name)
             records[key] = value

@@ -76,7 +76,7 @@ def _check_double(source: Source, archive: ZipArchive, directory: str) -> None:
 
 
 def _check_data(source: Source, archive: ZipArchive, filename: Filename) -> None:
-    """``NAME-VERSION.data`` holds what goes elsewhere; another one is data for one installer, a package for the next."""
+    """``NAME-VERSION.data`` holds what goes elsewhere; installers disagree about any other one."""
     for name in archive.members:
         top, _, rest = name.partition("/")
         if not top.endswith(".data") or not rest:

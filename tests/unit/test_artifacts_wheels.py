@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from base64 import urlsafe_b64encode
 
 import pytest
 
+from pypicloud_lite.artifacts.model import Limits
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.kernel.errors import InvalidArtifact
 from pypicloud_lite.kernel.filenames import Filename
@@ -15,8 +18,8 @@ INFO = "acme_widget-1.0.dist-info"
 PLAIN = core_metadata("acme-widget", "1.0")
 
 
-def read_as(filename, data):
-    return read_artifact(io.BytesIO(data), Filename.parse(filename))
+def read_as(filename, data, limits=None):
+    return read_artifact(io.BytesIO(data), Filename.parse(filename), limits=limits)
 
 
 def read(built):
@@ -34,14 +37,6 @@ def test_73_dist_info_directory_is_found_by_normalised_name(directory):
     assert read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(renamed)).version == "1.0"
 
 
-@pytest.mark.parametrize("missing", ["METADATA", "WHEEL", "RECORD"])
-def test_76_wheel_without_a_needed_file_is_refused(missing):
-    files = wheel_files("acme-widget", "1.0", PLAIN)
-    del files[f"{INFO}/{missing}"]
-    with pytest.raises(InvalidArtifact, match=f"must have the file {missing}"):
-        read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files))
-
-
 @pytest.mark.parametrize(
     ("filename", "rule"),
     [
@@ -52,45 +47,6 @@ def test_76_wheel_without_a_needed_file_is_refused(missing):
 def test_76_t19_renamed_wheel_is_refused(filename, rule):
     with pytest.raises(InvalidArtifact, match=rule):
         read_as(filename, build_wheel("acme-widget", "1.0").data)
-
-
-def test_76_dist_info_directory_with_no_version_is_refused():
-    files = {"acme_widget-one.dist-info/METADATA": PLAIN}
-    with pytest.raises(InvalidArtifact, match="is not that of acme-widget"):
-        read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files))
-
-
-@pytest.mark.parametrize(
-    ("more", "rule"),
-    [
-        ({"other-1.0.dist-info/METADATA": b""}, "exactly one .dist-info directory, not 2"),
-        ({"ACME_WIDGET-1.0.DIST-INFO/METADATA": PLAIN}, "exactly one .dist-info directory, not 2"),
-        ({"unlisted.py": b""}, "'unlisted.py': it is not listed in RECORD"),
-    ],
-)
-def test_76_t17_wheel_with_more_than_its_record_says_is_refused(more, rule):
-    with pytest.raises(InvalidArtifact, match=rule):
-        read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(wheel_files("acme-widget", "1.0", PLAIN) | more))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "rule"),
-    [
-        (b"acme_widget.py,", b"acme_widget2.py,", "not listed in RECORD"),
-        (f"{INFO}/RECORD,,".encode(), f"{INFO}/RECORD,,\ngone.py,,".encode(), "the wheel does not have it"),
-        (b",%d\n" % len(PLAIN), b",1\n", "its size is not that"),
-        (f"{INFO}/METADATA,sha256=".encode(), f"{INFO}/METADATA,sha256=x".encode(), "its hash is not that"),
-        (b"sha256=", b"sha256=,", "not a list of path, hash and size"),
-        (f"{INFO}/WHEEL,".encode(), b'"', "not a list of path, hash and size"),
-        (f"{INFO}/WHEEL,".encode(), b"\xff", "not a list of path, hash and size"),
-    ],
-)
-def test_76_record_that_disagrees_with_the_wheel_is_refused(old, new, rule):
-    files = wheel_files("acme-widget", "1.0", PLAIN)
-    assert old in files[f"{INFO}/RECORD"]
-    files[f"{INFO}/RECORD"] = files[f"{INFO}/RECORD"].replace(old, new)
-    with pytest.raises(InvalidArtifact, match=rule):
-        read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files))
 
 
 def test_76_signatures_and_directories_need_no_line_in_record():
@@ -105,21 +61,6 @@ def test_76_record_without_hashes_and_sizes_is_accepted():
     assert read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files)).version == "1.0"
 
 
-@pytest.mark.parametrize(
-    ("text", "rule"),
-    [
-        (b"[console_scripts]\n../../bin/sh = acme:main\n", r"script name in \[console_scripts\]"),
-        (b"[gui_scripts]\na/b = acme:main\n", r"script name in \[gui_scripts\]"),
-        (b"[console_scripts]\n.hidden = acme:main\n", "script name"),
-        (b"no section = 1\n", "not an INI file"),
-        (b"[a]\n\xff\xfe\n", "not an INI file"),
-    ],
-)
-def test_t15_entry_points_that_leave_their_directory_are_refused(text, rule):
-    with pytest.raises(InvalidArtifact, match=rule):
-        read(build_wheel("acme-widget", "1.0", extra_files=[(f"{INFO}/entry_points.txt", text)]))
-
-
 def test_entry_points_are_accepted():
     text = b"[console_scripts]\nAcme-widget_2.x = acme:main [extra]\n\n[acme.plugins]\na/b:c = acme\n"
     assert read(build_wheel("acme-widget", "1.0", extra_files=[(f"{INFO}/entry_points.txt", text)]))
@@ -131,3 +72,42 @@ def test_wheels_with_build_and_platform_tags_are_read():
     )
     assert built.filename == "acme_widget-1.0.post1+linux.2-1abc-cp311-none-linux_x86_64.whl"
     assert read(built).version == "1.0.post1+linux.2"
+
+
+@pytest.mark.parametrize(("name", "refused"), [("small.py", True), ("large.py", False)])
+def test_76_members_beyond_the_budget_of_verification_are_left_to_installers(name, refused):
+    files = wheel_files("acme-widget", "1.0", PLAIN, extra_files=[("large.py", b"x" * 5000), ("small.py", b"y")])
+    path = f"{INFO}/RECORD"
+    files[path] = files[path].replace(f"{name},sha256=".encode(), f"{name},sha256=x".encode())
+    data, limits = zip_bytes(files), Limits(verified_bytes=4000)
+    with pytest.raises(InvalidArtifact, match=f"{name}': its hash is not that"):
+        read_as("acme_widget-1.0-py3-none-any.whl", data)
+    if refused:
+        with pytest.raises(InvalidArtifact, match=f"{name}': its hash is not that"):
+            read_as("acme_widget-1.0-py3-none-any.whl", data, limits)
+    else:
+        assert read_as("acme_widget-1.0-py3-none-any.whl", data, limits).version == "1.0"
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512", "blake2b"])
+@pytest.mark.parametrize("padding", ["", "="])
+def test_76_every_strong_hash_is_compared(algorithm, padding):
+    files = wheel_files("acme-widget", "1.0", PLAIN)
+    digest = urlsafe_b64encode(hashlib.new(algorithm, files["acme_widget.py"]).digest()).rstrip(b"=").decode()
+    lines = [f"{path},," if path != "acme_widget.py" else f"{path},{algorithm}={digest}{padding}," for path in files]
+    files[f"{INFO}/RECORD"] = "\n".join(lines).encode()
+    assert read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files)).version == "1.0"
+
+
+def test_data_directories_of_the_release_are_accepted_however_they_are_spelt():
+    more = [
+        (f"{top}/{scheme}/x", b"")
+        for top in ("acme_widget-1.0.data", "Acme.Widget-1.0.0.data")
+        for scheme in ("scripts", "data", "headers", "purelib", "platlib")
+    ]
+    assert read(build_wheel("acme-widget", "1.0", extra_files=more)).version == "1.0"
+
+
+def test_a_package_may_be_named_data_and_a_file_end_in_data():
+    more = [("data/__init__.py", b""), ("acme.data", b""), ("acme/other-1.0.data/etc/x", b"")]
+    assert read(build_wheel("acme-widget", "1.0", extra_files=more)).version == "1.0"
