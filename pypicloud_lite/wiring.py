@@ -213,7 +213,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         gate=gate,
         authenticator=Authenticator(access, Proofs(), LoginThrottle()),
         ingest=ingest,
-        uploads=Uploads(catalog, gate, ingest),
+        uploads=Uploads(catalog, gate, ingest, strict=settings.get(PublishSettings).strict),
         removals=Removals(catalog, gate, ingest.changes),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),

@@ -23,6 +23,7 @@ from pypicloud_lite.publish.rules import (
     check_status,
     claimed_filename,
 )
+from pypicloud_lite.publish.strict import check_only_sdist, check_strict
 from pypicloud_lite.storage.port import Spool
 
 # hatch gives an upload ten seconds for its answer
@@ -46,12 +47,13 @@ class Expected:
 
 
 class Uploads:
-    """The upload service; the form's spool is the caller's to close."""
+    """The upload service; the form's spool is the caller's to close. ``strict``: see ``publish/strict.py``."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, ingest: Ingest) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, ingest: Ingest, *, strict: bool = False) -> None:
         self._catalog = catalog
         self._gate = gate
         self._ingest = ingest
+        self._strict = strict
 
     def upload(
         self, form: UploadForm, index: IndexName, identity: Identity, author: Author, expected: Expected | None = None
@@ -67,6 +69,8 @@ class Uploads:
 
         def admit(catalog: CatalogReader) -> None:
             check_status(catalog.project(index, project))
+            if self._strict and filename.packagetype == "sdist":
+                check_only_sdist(filename, catalog.files(index, project))
 
         with self._catalog.read() as catalog:
             admit(catalog)
@@ -77,6 +81,8 @@ class Uploads:
         finally:
             archive.close()
         check_artifact(filename, metadata)
+        if self._strict:
+            check_strict(filename, metadata)
         new = NewFile(
             index=index,
             filename=filename,
