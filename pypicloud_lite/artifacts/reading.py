@@ -110,8 +110,11 @@ def _egg(source: Source) -> _Found:
 
 def _sdist(source: Source) -> _Found:
     contents = read_tar(source, lambda path: path.endswith("/PKG-INFO") and path.count("/") == 1)
-    path = _pkg_info(source, contents.tops, contents.files)
-    return _Found(path, contents.kept[path], contents.files, path.removesuffix("/PKG-INFO"))
+    members = contents.files | contents.links.keys()
+    path = _pkg_info(source, contents.tops, members)
+    if path not in contents.files:
+        raise source.refusal("it is a link and must be a file", _REBUILD, path)
+    return _Found(path, contents.kept[path], members, path.removesuffix("/PKG-INFO"))
 
 
 def _zipped_sdist(source: Source) -> _Found:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pypicloud_lite.artifacts.links import led_through, symlink_target
 from pypicloud_lite.artifacts.paths import below_a_file
 from pypicloud_lite.artifacts.source import Source
 
@@ -23,30 +24,35 @@ _INFLATE_STEP = 1024 * 1024
 _MAX_EXTENDED_HEADER = 1024 * 1024
 _FILES = {tarfile.REGTYPE, tarfile.AREGTYPE}
 _KINDS = {
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.SYMTYPE: "a symbolic link",
     tarfile.CHRTYPE: "a character device",
     tarfile.BLKTYPE: "a block device",
     tarfile.FIFOTYPE: "a named pipe",
     tarfile.CONTTYPE: "a contiguous file",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
-    tarfile.GNUTYPE_LONGLINK: "the long name of a link",
 }
+_LINKS = {tarfile.LNKTYPE, tarfile.SYMTYPE}
+_LONG = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+_EACH = frozenset({b"path", b"linkpath", b"size"})
 _REBUILD = "build it again with a current build tool"
+_REPLACE = "put the file itself into the archive"
 
 
 @dataclass(slots=True)
 class TarContents:
-    """The paths of all files and directories, without ``./`` and trailing slash, and what was kept."""
+    """The paths of all members, without ``./`` and trailing slash, and the files that were kept.
+
+    ``links`` tells where each link leads, as a path of the archive; there may be nothing.
+    """
 
     files: set[str] = field(default_factory=set)
+    links: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     kept: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def tops(self) -> set[str]:
         """The first segments of all paths."""
-        return {path.partition("/")[0] for path in self.files | self.directories}
+        return {path.partition("/")[0] for path in self.files | self.directories | self.links.keys()}
 
 
 def read_tar(source: Source, keep: Callable[[str], bool]) -> TarContents:
@@ -67,6 +73,7 @@ class _Walk:
         self._keep = keep
         self._contents = TarContents()
         self._renamed: str | None = None
+        self._linked: str | None = None
         self._resized: bytes | None = None
         self._extended: set[bytes] = set()
         self._name_bytes = 0
@@ -85,10 +92,18 @@ class _Walk:
             raise self._source.refusal("it is an empty tar archive", "upload the file again")
         if not self._stream.only_zeros_left():
             raise self._source.refusal("there are other bytes after the end of the tar archive", _REBUILD)
-        inside = below_a_file(self._contents.files, self._contents.directories)
-        if inside is not None:
-            raise self._source.refusal("it lies below another member, which is a file", _REBUILD, inside)
+        self._check_places()
         return self._contents
+
+    def _check_places(self) -> None:
+        """Nothing lies below a file or a link, and no link leads through another one."""
+        contents = self._contents
+        inside = below_a_file(contents.files | contents.links.keys(), contents.directories)
+        if inside is not None:
+            raise self._source.refusal("it lies below another member, which is a file or a link", _REBUILD, inside)
+        through = led_through(contents.links)
+        if through is not None:
+            raise self._source.refusal("a link leads to it through another link", _REPLACE, through)
 
     def _decoded(self, header: bytes) -> tarfile.TarInfo:
         try:
@@ -102,41 +117,66 @@ class _Walk:
         return info
 
     def _member(self, info: tarfile.TarInfo) -> None:
-        if info.type in {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME}:
+        if info.type in {tarfile.XHDTYPE, tarfile.XGLTYPE} | _LONG:
             self._extension(info)
             return
         name = info.name if self._renamed is None else self._renamed
         # No archive within the limits needs a size beyond its octal field; another size is another reading.
         if self._resized is not None and self._resized != str(info.size).encode():
             raise self._source.refusal("its PAX header has another size than its header", _REBUILD, name)
-        self._renamed = self._resized = None
-        self._extended.clear()
-        if info.type not in _FILES | {tarfile.DIRTYPE}:
+        target = info.linkname if self._linked is None else self._linked
+        if info.type not in _FILES | _LINKS | {tarfile.DIRTYPE}:
             raise self._source.refusal(
                 f"it is neither a file nor a directory but {_KINDS.get(info.type, 'of an unknown type')}",
-                "put the file itself into the archive",
+                _REPLACE,
                 name,
             )
+        if self._linked is not None and info.type not in _LINKS:
+            raise self._source.refusal("its extended header makes it a link", _REBUILD, name)
+        self._renamed = self._resized = self._linked = None
+        self._extended.clear()
         path = self._path(name)
-        self._name_bytes += len(name)
+        self._name_bytes += len(name) + len(target)
         self._source.check_names(self._name_bytes)
         if info.type == tarfile.DIRTYPE:
             self._directory(info, path)
+        elif info.type in _LINKS:
+            self._link(info, path, name, target)
         else:
             self._file(info, path, name)
 
     def _directory(self, info: tarfile.TarInfo, path: str) -> None:
-        if info.size or path in self._contents.files:
+        if info.size or path in self._contents.files or path in self._contents.links:
             raise self._source.refusal("it is a directory and a file at once", _REBUILD, path)
         if path:
             self._contents.directories.add(path)
 
-    def _file(self, info: tarfile.TarInfo, path: str, name: str) -> None:
+    def _link(self, info: tarfile.TarInfo, path: str, name: str, target: str) -> None:
+        self._claim(path, name)
+        if info.size:
+            raise self._source.refusal("it is a link and has bytes of its own", _REBUILD, name)
+        if info.type == tarfile.SYMTYPE:
+            leads_to = symlink_target(path, target)
+            if leads_to is None:
+                raise self._source.refusal(
+                    "it is a symbolic link that may lead out of the top-level directory", _REPLACE, name
+                )
+        else:
+            leads_to = self._path(target)
+            if leads_to not in self._contents.files:
+                raise self._source.refusal("it is a hard link to no file before it", _REPLACE, name)
+        self._contents.links[path] = leads_to
+
+    def _claim(self, path: str, name: str) -> None:
         contents = self._contents
         if not path or name.endswith("/") or path in contents.directories:
             raise self._source.refusal("it is a directory and a file at once", _REBUILD, name)
-        if path in contents.files:
+        if path in contents.files or path in contents.links:
             raise self._source.refusal("there are two members of this name", _REBUILD, name)
+
+    def _file(self, info: tarfile.TarInfo, path: str, name: str) -> None:
+        contents = self._contents
+        self._claim(path, name)
         contents.files.add(path)
         if self._keep(path):
             room = self._source.limits.metadata_bytes - sum(map(len, contents.kept.values()))
@@ -145,25 +185,29 @@ class _Walk:
             self._stream.skip(_padded(info.size))
 
     def _extension(self, info: tarfile.TarInfo) -> None:
-        """A PAX header (POSIX ``pax``, type x or g) or a GNU long name, of at most 1 MiB."""
+        """A PAX header (POSIX ``pax``, type x or g) or a GNU long name or link, of at most 1 MiB."""
         if info.type in self._extended:
             raise self._source.refusal("it has two extended headers in a row", _REBUILD, info.name)
         self._extended.add(info.type)
         body = self._body(info, _MAX_EXTENDED_HEADER)
-        if info.type == tarfile.GNUTYPE_LONGNAME:
-            self._rename(body.rstrip(b"\0"), info)
-            return
-        records = self._records(body, info)
-        if b"linkpath" in records or (info.type == tarfile.XGLTYPE and records.keys() & {b"path", b"size"}):
-            raise self._source.refusal("its PAX header makes it a link or renames all members", _REBUILD, info.name)
+        if info.type in _LONG:
+            key = b"path" if info.type == tarfile.GNUTYPE_LONGNAME else b"linkpath"
+            records = {key: body.rstrip(b"\0")}
+        else:
+            records = self._records(body, info)
+        if info.type == tarfile.XGLTYPE and not _EACH.isdisjoint(records):
+            raise self._source.refusal("its PAX header renames, links or resizes all members", _REBUILD, info.name)
         self._resized = records.get(b"size", self._resized)
-        if b"path" in records:
-            self._rename(records[b"path"], info)
+        self._renamed = self._only(self._renamed, records.get(b"path"), info)
+        self._linked = self._only(self._linked, records.get(b"linkpath"), info)
 
-    def _rename(self, raw: bytes, info: tarfile.TarInfo) -> None:
-        if self._renamed is not None:
+    def _only(self, before: str | None, raw: bytes | None, info: tarfile.TarInfo) -> str | None:
+        """The name that an extended header gives; there may be only one."""
+        if raw is None:
+            return before
+        if before is not None:
             raise self._source.refusal("it has two names", _REBUILD, info.name)
-        self._renamed = raw.decode("utf-8", "surrogateescape")
+        return raw.decode("utf-8", "surrogateescape")
 
     def _records(self, body: bytes, info: tarfile.TarInfo) -> dict[bytes, bytes]:
         """Read ``length key=value`` lines."""
@@ -174,7 +218,7 @@ class _Walk:
             end = at + (int(digits) if digits.isdigit() else 0)
             key, equals, value = body[at + len(digits) + 1 : end - 1].partition(b"=")
             if key.startswith(b"GNU.sparse."):
-                raise self._source.refusal("it is a sparse file", "put the whole file into the archive", info.name)
+                raise self._source.refusal("it is a sparse file", _REPLACE, info.name)
             if not equals or body[end - 1 : end] != b"\n" or key in records:
                 raise self._source.refusal("its PAX header is malformed", _REBUILD, info.name)
             records[key] = value

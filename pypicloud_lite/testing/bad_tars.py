@@ -61,16 +61,33 @@ def _streams() -> dict[str, tuple[str, bytes]]:
 def _kinds() -> dict[str, tuple[str, bytes]]:
     """Members that are no files."""
     return {
-        "pkg_info_is_symlink": ("neither a file nor a directory but a symbolic link", gzip.compress(raw_tar([_linked(tarfile.SYMTYPE)]))),
-        "pkg_info_is_hardlink": ("neither a file nor a directory but a hard link", gzip.compress(raw_tar([_linked(tarfile.LNKTYPE)]))),
-        "symlink": ("neither a file nor a directory but a symbolic link", packed_tar(_linked(tarfile.SYMTYPE, "setup.py", f"{TOP}/link"))),
-        "hardlink": ("neither a file nor a directory but a hard link", packed_tar(_linked(tarfile.LNKTYPE, f"{TOP}/setup.py", f"{TOP}/link"))),
+        "pkg_info_is_symlink": ("it is a link and must be a file", _without_pkg_info(_linked(tarfile.SYMTYPE, "setup.py"))),
+        "pkg_info_is_hardlink": ("it is a link and must be a file", _without_pkg_info(_linked(tarfile.LNKTYPE, f"{TOP}/setup.py"))),
+        "symlink_absolute": ("may lead out of the top-level directory", packed_tar(symlink("link", "/etc/passwd"))),
+        "symlink_out": ("may lead out of the top-level directory", packed_tar(symlink("a/link", "../../other"))),
+        "symlink_to_parent": ("may lead out of the top-level directory", packed_tar(symlink("link", "../../etc/passwd"))),
+        "symlink_down_and_up": ("may lead out of the top-level directory", packed_tar(symlink("link", "a/../setup.py"))),
+        "symlink_to_drive": ("may lead out of the top-level directory", packed_tar(symlink("link", "C:x"))),
+        "symlink_backslash": ("may lead out of the top-level directory", packed_tar(symlink("link", "..\\..\\x"))),
+        "symlink_to_nothing": ("may lead out of the top-level directory", packed_tar(symlink("link", ""))),
+        "symlink_through_symlink": ("a link leads to it through another link", packed_tar(symlink("a", "b"), symlink("c", "a/x"))),
+        "symlink_with_bytes": ("a link and has bytes of its own", packed_tar((_sized_link(), b""))),
+        "symlink_twice": ("two members of this name", packed_tar(symlink("link", "setup.py"), symlink("link", "PKG-INFO"))),
+        "symlink_over_file": ("two members of this name", packed_tar(symlink("setup.py", "PKG-INFO"))),
+        "file_over_symlink": ("two members of this name", packed_tar(symlink("link", "a"), file(f"{TOP}/link"))),
+        "directory_over_symlink": ("a directory and a file", packed_tar(symlink("link", "a"), directory(f"{TOP}/link"))),
+        "symlink_over_directory": ("a directory and a file", packed_tar(directory(f"{TOP}/link"), symlink("link", "a"))),
+        "file_below_symlink": ("lies below another member, which is a file or a link", packed_tar(symlink("link", "a"), file(f"{TOP}/link/x"))),
+        "long_link_of_a_file": ("extended header makes it a link", packed_tar((tar_file("K", b"x", tarfile.GNUTYPE_LONGLINK), b"x"), file(f"{TOP}/x"))),
+        "two_long_links": ("two names", packed_tar((tar_file("K", b"x", tarfile.GNUTYPE_LONGLINK), b"x"), pax({"linkpath": "y"}), symlink("link", "a"))),
+        "hardlink_absolute": ("absolute", packed_tar(_linked(tarfile.LNKTYPE, "/etc/passwd", f"{TOP}/link"))),
+        "hardlink_to_nothing": ("hard link to no file before it", packed_tar(_linked(tarfile.LNKTYPE, f"{TOP}/none", f"{TOP}/link"))),
+        "hardlink_to_symlink": ("hard link to no file before it", packed_tar(symlink("a", "b"), _linked(tarfile.LNKTYPE, f"{TOP}/a", f"{TOP}/link"))),
         "fifo": ("neither a file nor a directory but a named pipe", packed_tar(_linked(tarfile.FIFOTYPE, "", f"{TOP}/fifo"))),
         "character_device": ("neither a file nor a directory but a character device", packed_tar(_linked(tarfile.CHRTYPE, "", f"{TOP}/null"))),
         "block_device": ("neither a file nor a directory but a block device", packed_tar(_linked(tarfile.BLKTYPE, "", f"{TOP}/sda"))),
         "contiguous": ("neither a file nor a directory but a contiguous file", packed_tar(_linked(tarfile.CONTTYPE, "", f"{TOP}/x"))),
         "gnu_sparse": ("sparse", packed_tar(_linked(tarfile.GNUTYPE_SPARSE, "", f"{TOP}/x"))),
-        "gnu_long_link": ("neither a file nor a directory but the long name of a link", packed_tar(_linked(tarfile.GNUTYPE_LONGLINK, "", f"{TOP}/x"))),
         "unknown_type": ("neither a file nor a directory but of an unknown type", packed_tar(_linked(b"Z", "", f"{TOP}/x"))),
         "volume_header": ("of an unknown type", packed_tar(_linked(b"V", "", f"{TOP}/x"))),
         "continued_on_another_volume": ("of an unknown type", packed_tar(_linked(b"M", "", f"{TOP}/x"))),
@@ -83,9 +100,10 @@ def _extensions() -> dict[str, tuple[str, bytes]]:
     return {
         "pax_sparse": ("sparse", packed_tar(pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}), file(f"{TOP}/x"))),
         "pax_size": ("another size than its header", packed_tar(pax({"size": "1000"}), file(f"{TOP}/x"))),
-        "pax_link": ("makes it a link", packed_tar(pax({"linkpath": "/etc/passwd"}), file(f"{TOP}/x"))),
-        "pax_global_path": ("renames all members", packed_tar(pax({"path": "evil"}, tarfile.XGLTYPE), file(f"{TOP}/x"))),
-        "pax_global_size": ("renames all members", packed_tar(pax({"size": "1"}, tarfile.XGLTYPE), file(f"{TOP}/x"))),
+        "pax_link": ("extended header makes it a link", packed_tar(pax({"linkpath": "/etc/passwd"}), file(f"{TOP}/x"))),
+        "pax_global_path": ("renames, links or resizes all members", packed_tar(pax({"path": "evil"}, tarfile.XGLTYPE), file(f"{TOP}/x"))),
+        "pax_global_linkpath": ("renames, links or resizes all members", packed_tar(pax({"linkpath": "evil"}, tarfile.XGLTYPE), file(f"{TOP}/x"))),
+        "pax_global_size": ("renames, links or resizes all members", packed_tar(pax({"size": "1"}, tarfile.XGLTYPE), file(f"{TOP}/x"))),
         "pax_size_before_global": ("another size", packed_tar(pax({"size": "9"}), pax({"a": "b"}, tarfile.XGLTYPE), file(f"{TOP}/x"))),
         "pax_size_spelt_differently": ("another size", packed_tar(pax({"size": "01"}), file(f"{TOP}/x"))),
         "pax_path_escapes": ("holds '..'", packed_tar(pax({"path": f"{TOP}/../evil"}), file(f"{TOP}/x"))),
@@ -140,8 +158,8 @@ def _contents() -> dict[str, tuple[str, bytes]]:
         "pkg_info_too_deep": ("must have the file PKG-INFO", gzip.compress(raw_tar([file(f"{TOP}/a/PKG-INFO")]))),
         "pkg_info_is_directory": ("must have the file PKG-INFO", gzip.compress(raw_tar([directory(f"{TOP}/PKG-INFO")]))),
         "no_top": ("exactly one top-level directory, not 0", gzip.compress(raw_tar([directory("./")]))),
-        "file_below_a_file": ("lies below another member, which is a file", packed_tar(file(f"{TOP}/setup.py/x"))),
-        "directory_below_a_file": ("lies below another member, which is a file", packed_tar(directory(f"{TOP}/setup.py/x"))),
+        "file_below_a_file": ("lies below another member, which is a file or a link", packed_tar(file(f"{TOP}/setup.py/x"))),
+        "directory_below_a_file": ("lies below another member, which is a file or a link", packed_tar(directory(f"{TOP}/setup.py/x"))),
         "pkg_info_in_other_case": ("on some file systems it is the same file as PKG-INFO", packed_tar(file(f"{TOP}/pkg-info"))),
         "pkg_info_with_a_dot": ("on some file systems it is the same file as PKG-INFO", packed_tar(file(f"{TOP}/PKG-INFO."))),
         "pkg_info_as_a_stream": ("on some file systems it is the same file as PKG-INFO", packed_tar(file(f"{TOP}/PKG-INFO::$DATA"))),
@@ -157,6 +175,22 @@ def _linked(kind: bytes, target: str = "/etc/passwd", path: str = f"{TOP}/PKG-IN
     info = tar_file(path, kind=kind)
     info.linkname = target
     return (info, b"")
+
+
+def _without_pkg_info(link: Entry) -> bytes:
+    return gzip.compress(raw_tar([TAR_ENTRIES[1], link]), mtime=0)
+
+
+def symlink(path: str, target: str) -> Entry:
+    """A symbolic link below the top-level directory."""
+    return _linked(tarfile.SYMTYPE, target, f"{TOP}/{path}")
+
+
+def _sized_link() -> tarfile.TarInfo:
+    """A symbolic link that claims to have bytes."""
+    info = symlink("link", "setup.py")[0]
+    info.size = 512
+    return info
 
 
 def pax(records: Mapping[str, str] | bytes, kind: bytes = tarfile.XHDTYPE) -> Entry:

@@ -34,6 +34,7 @@ from pypicloud_lite.testing.bad_tars import (
     packed_tar,
     pax,
     sized,
+    symlink,
 )
 
 MIB = 1024 * 1024
@@ -41,6 +42,12 @@ MIB = 1024 * 1024
 
 def read(data, limits=None, name=TAR_NAME):
     return read_artifact(io.BytesIO(data), Filename.parse(name), limits=limits)
+
+
+def hardlink(path, target):
+    info = tar_file(f"{TOP}/{path}", kind=tarfile.LNKTYPE)
+    info.linkname = f"{TOP}/{target}"
+    return (info, b"")
 
 
 GOOD_SHAPES = {
@@ -58,6 +65,14 @@ GOOD_SHAPES = {
     "pax_binary_names": packed_tar(pax({"hdrcharset": "BINARY", "path": f"{TOP}/x"}), file(f"{TOP}/short")),
     "pax_global_comment": packed_tar(pax({"comment": "0" * 40}, tarfile.XGLTYPE), file(f"{TOP}/x")),
     "gnu_long_name": packed_tar(long_name(f"{TOP}/{'long' * 60}\0".encode()), file("x")),
+    "symlink": packed_tar(symlink("link", "setup.py")),
+    "symlink_up_and_down": packed_tar(symlink("a/b/link", "../.././setup.py")),
+    "symlink_to_directory": packed_tar(symlink("link", "a"), file(f"{TOP}/a/x")),
+    "symlink_to_symlink": packed_tar(symlink("a", "b"), symlink("b", "setup.py")),
+    "dangling_symlink": packed_tar(symlink("link", "nowhere/x")),
+    "symlink_by_pax": packed_tar(pax({"linkpath": f"{'long' * 60}/名前.py"}), symlink("link", "short")),
+    "symlink_by_gnu": packed_tar((tar_file("K", b"setup.py\0", tarfile.GNUTYPE_LONGLINK), b"setup.py\0"), symlink("link", "s")),
+    "hardlink": packed_tar(hardlink("link", "setup.py")),
     "latin1_name": packed_tar(file(f"{TOP}/caf\udce9.py")),
     "many_bytes": packed_tar(file(f"{TOP}/data", random.Random(0).randbytes(5 * MIB))),
 }  # fmt: skip
