@@ -5,13 +5,14 @@ from __future__ import annotations
 import binascii
 import csv
 import hashlib
+import io
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 
 from pypicloud_lite.artifacts.source import Source
 from pypicloud_lite.artifacts.zips import Member, ZipArchive
 
-_MAX_RECORD = 32 * 1024 * 1024
+_MAX_RECORD = 16 * 1024 * 1024
 _STRONG = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"})
 REBUILD = "build the wheel again, or repair it with 'wheel unpack' and 'wheel pack'"
 
@@ -48,9 +49,11 @@ def check_record(source: Source, archive: ZipArchive, path: str) -> None:
 def _rows(source: Source, path: str, data: bytes) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     try:
-        for count, row in enumerate(csv.reader(data.decode().splitlines())):
+        # One line at a time: all of them as texts would take ten times the bytes.
+        for count, row in enumerate(csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", newline=""))):
             if count % 1024 == 0:
                 source.check_time()
+                source.check_entries(count)
             if row:
                 name, digest, size = row
                 if rows.setdefault(name, _Row(digest, size)) != _Row(digest, size):

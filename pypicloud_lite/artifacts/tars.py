@@ -8,6 +8,7 @@ Member bodies are only counted, so that the walk runs at the speed of zlib.
 from __future__ import annotations
 
 import bz2
+import re
 import tarfile
 import zipfile
 import zlib
@@ -32,6 +33,7 @@ _KINDS = {
 }
 _LINKS = {tarfile.LNKTYPE, tarfile.SYMTYPE}
 _LONG = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EACH = frozenset({b"path", b"linkpath", b"size"})
 _REBUILD = "build it again with a current build tool"
 _REPLACE = "put the file itself into the archive"
@@ -237,7 +239,7 @@ class _Walk:
         """The normalised path; empty for ``./`` itself."""
         segments = name.split("/")
         # Unlike in a ZIP, any bytes above ASCII may stand in a name: old sdists have Latin-1 names.
-        if min(name, default=" ") < " " or "\x7f" in name or "\\" in name or name[1:2] == ":":
+        if _CONTROL.search(name) or "\\" in name or name[1:2] == ":":
             raise self._source.refusal("its name holds control characters, a backslash or a drive", "rename it", name)
         if not segments[0] or ".." in segments:
             raise self._source.refusal("its name is empty, absolute or holds '..'", "rename it", name)

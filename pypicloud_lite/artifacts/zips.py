@@ -314,6 +314,8 @@ def _sizes(source: Source, name: str, zip64: bytes | None, narrow: tuple[int, ..
 
     It holds exactly those, or (Bazel writes it so) repeats the others too, equal to the header's.
     """
+    if zip64 is None and _MAX32 not in narrow:
+        return narrow
     maxed = [at for at, value in enumerate(narrow) if value == _MAX32]
     data = zip64 or b""
     if len(data) % 8:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tracemalloc
 from base64 import urlsafe_b64encode
 
 import pytest
@@ -111,3 +112,23 @@ def test_data_directories_of_the_release_are_accepted_however_they_are_spelt():
 def test_a_package_may_be_named_data_and_a_file_end_in_data():
     more = [("data/__init__.py", b""), ("acme.data", b""), ("acme/other-1.0.data/etc/x", b"")]
     assert read(build_wheel("acme-widget", "1.0", extra_files=more)).version == "1.0"
+
+
+def test_t18_a_record_of_many_lines_costs_little_memory():
+    files = wheel_files("acme-widget", "1.0", PLAIN)
+    path = f"{INFO}/RECORD"
+    data = zip_bytes({**files, path: files[path] + b"acme_widget.py,,\n" * 900_000})
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidArtifact, match="RECORD says two different things of it"):
+            read_as("acme_widget-1.0-py3-none-any.whl", data)
+        assert tracemalloc.get_traced_memory()[1] < 48 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_t18_a_record_of_more_lines_than_a_wheel_may_have_members_is_refused():
+    files = wheel_files("acme-widget", "1.0", PLAIN)
+    files[f"{INFO}/RECORD"] *= 1000
+    with pytest.raises(InvalidArtifact, match="more than 2000 members"):
+        read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files), Limits(entries=2000))
