@@ -53,7 +53,8 @@ def _rows(source: Source, path: str, data: bytes) -> dict[str, _Row]:
         for count, row in enumerate(csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", newline=""))):
             if count % 1024 == 0:
                 source.check_time()
-                source.check_entries(count)
+            if count > source.limits.entries:
+                raise source.refusal(f"it has more than {source.limits.entries} lines", REBUILD, path)
             if row:
                 name, digest, size = row
                 if rows.setdefault(name, _Row(digest, size)) != _Row(digest, size):

@@ -102,6 +102,11 @@ _TAR_NAMES = st.sampled_from([
 ])  # fmt: skip
 
 
+def fuzzed_seeds() -> list[Archive]:
+    """The good archives that others are made from."""
+    return list(_SEEDS)
+
+
 def archives() -> st.SearchStrategy[Archive]:
     """All kinds, most of them refused and some good."""
     cheap = [_mutants(), _zips(), _zips(), _tars(), _tars(), _texts(), _records(), _noise()]

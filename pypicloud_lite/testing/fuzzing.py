@@ -26,12 +26,12 @@ from pypicloud_lite.testing.world import World, basic
 
 KINDS = {"archives": archives().map(upload), "forms": bodies()}
 MAX_SECONDS = 2.0
-MAX_MIB = 256
-"""Of the whole process, interpreter included."""
+MAX_GROWTH_MIB = 156
+"""What one post may add: a worker at rest has about 100 MiB, and 256 is what a small container gives it."""
 
 _BUG = 500
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-_HIGH_WATER = re.compile(r"VmHWM:\s+(\d+) kB")
+_MEMORY = re.compile(r"^Vm(?:HWM|RSS):\s+(\d+) kB", re.MULTILINE)
 
 
 class Target:
@@ -45,22 +45,23 @@ class Target:
         self._acknowledged: set[str] = set()
         self.statuses: Counter[int] = Counter()
         self.slowest = 0.0
-        self.peak_mib = 0
+        self.growth_mib = 0
 
     def post(self, body: Body) -> int:
         """Post it; AssertionError when a promise is broken."""
         # The kernel's record of this process's peak begins anew: what made the body does not count.
         _CLEAR.write_text("5")
+        _, before = _memory()
         began = time.thread_time()
         status, text = self._answer(body)
         seconds = time.thread_time() - began
-        peak = int(_HIGH_WATER.findall(_STATUS.read_text())[0]) // 1024
-        self.peak_mib = max(self.peak_mib, peak)
+        peak, _ = _memory()
+        self.growth_mib = max(self.growth_mib, peak - before)
         self.slowest = max(self.slowest, seconds)
         self.statuses[status] += 1
         assert status < _BUG, (status, text)
         assert seconds < MAX_SECONDS, f"{seconds:.1f} s"
-        assert peak < MAX_MIB, f"{peak} MiB"
+        assert peak - before < MAX_GROWTH_MIB, f"{peak - before} MiB"
         if status == 200:
             self._acknowledged = self._promised()
         stored = {str(path.relative_to(self._storage)) for path in self._storage.rglob("*") if path.is_file()}
@@ -70,11 +71,12 @@ class Target:
     def close(self) -> None:
         """Nothing but the storage and the catalog may have appeared."""
         self._world.close()
-        assert {path.name for path in self._folder.iterdir()} == {"data"}
-        assert {path.name.partition("-")[0] for path in (self._folder / "data").iterdir()} == {
-            "catalog.sqlite",
-            "packages",
-        }
+        data = self._folder / "data"
+        appeared = {path.name for path in self._folder.iterdir()} - {"data"}
+        appeared |= (
+            {path.name for path in data.iterdir()} - {"packages"} - {path.name for path in data.glob("catalog.sqlite*")}
+        )
+        assert not appeared, appeared
 
     def _answer(self, body: Body) -> tuple[int, str]:
         seen: list[str] = []
@@ -128,6 +130,12 @@ class Target:
         return {str(key) for key in keys}
 
 
+def _memory() -> tuple[int, int]:
+    """The highest and the present resident size, in MiB."""
+    peak, now = map(int, _MEMORY.findall(_STATUS.read_text()))
+    return peak // 1024, now // 1024
+
+
 def run(target: Target, kind: str, examples: int, number: int) -> None:
     """Post that many examples; the same ones for the same seed and release of hypothesis."""
 
@@ -162,7 +170,7 @@ def main(kind: str, examples: str, number: str) -> None:
             assert not list(elsewhere.iterdir()), list(elsewhere.iterdir())
         finally:
             os.chdir("/")
-    figures = {"statuses": target.statuses, "slowest": round(target.slowest, 2), "peak_mib": target.peak_mib}
+    figures = {"statuses": target.statuses, "slowest": round(target.slowest, 2), "growth_mib": target.growth_mib}
     print(json.dumps(figures))  # noqa: T201
 
 
