@@ -33,13 +33,15 @@ class CoreMetadata:
 class Limits:
     """The budget of one reading; every number is a ceiling and passing it is a refusal.
 
+    The ratios, of inflated to packed bytes, count from 64 MiB inflated on; that of ZIP files is the public PyPI's.
     But ``verified_bytes``: of a ZIP file's members, the smallest are inflated and compared with their CRC-32 and
     RECORD's hash as long as that many inflated bytes in all are enough; the others are left to installers.
     """
 
     metadata_bytes: int = 2 * 1024 * 1024
     inflated_bytes: int = 2 * 1024 * 1024 * 1024
-    inflate_ratio: int = 200
+    zip_ratio: int = 50
+    tar_ratio: int = 200
     entries: int = 100_000
     name_bytes: int = 16 * 1024 * 1024
     verified_bytes: int = 64 * 1024 * 1024

@@ -76,16 +76,16 @@ class Source:
                 "build it with fewer or smaller members",
             )
 
-    def check_inflated(self, total: int) -> None:
+    def check_inflated(self, total: int, ratio: int) -> None:
         """Refuse a total of inflated (or declared) bytes that no honest archive of this size has."""
         if total > self.limits.inflated_bytes:
             raise self.refusal(
                 f"its members are larger than {self.limits.inflated_bytes} bytes in all",
                 "split the distribution or ask the administrator for a higher limit",
             )
-        if total > _FREE_INFLATION and total > self.size * self.limits.inflate_ratio:
+        if total > _FREE_INFLATION and total > self.size * ratio:
             raise self.refusal(
-                f"it expands to more than {self.limits.inflate_ratio} times its size, as bombs do",
+                f"it expands to more than {ratio} times its size, as bombs do",
                 "leave the largest members out",
             )
 

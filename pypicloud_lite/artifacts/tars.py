@@ -357,7 +357,7 @@ def _inflate(source: Source) -> Iterator[bytes]:
                 raise source.refusal(f"it is not {kind}, or it is damaged", "upload the file again") from None
             data = b""
             total += len(piece)
-            source.check_inflated(total)
+            source.check_inflated(total, source.limits.tar_ratio)
             if piece:
                 yield piece
         _check_padding(source, inflater.unused_data)

@@ -221,7 +221,7 @@ def _members(source: Source, directory: _Directory) -> dict[str, Member]:
         taken.add(path)
         members[member.name] = member
         total += member.size
-        source.check_inflated(total)
+        source.check_inflated(total, source.limits.zip_ratio)
         source.check_entries(len(members))
         source.check_names(names)
     if len(members) != directory.entries:

@@ -5,6 +5,7 @@ All are wheels of one release but for the one thing that is wrong.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import tarfile
 import zlib
@@ -86,6 +87,7 @@ def _whole() -> dict[str, tuple[str, bytes]]:
         "file_below_a_file": ("lies below another member, which is a file", raw_zip([*ZIP_MEMBERS, RawMember(b"acme_widget.py/x")])),
         "directory_below_a_file": ("lies below another member, which is a file", raw_zip([*ZIP_MEMBERS, RawMember(b"acme_widget.py/x/", method=0)])),
         "bomb": ("times its size", build_wheel("acme-widget", "1.0", extra_files=[("bomb.bin", bytes(80 * _MIB))]).data),
+        "expands_seventy_times": ("expands to more than 50 times its size", raw_zip([RawMember(b"zeros", bytes(70 * _MIB)), RawMember(b"noise", hashlib.shake_128(b"noise").digest(_MIB), 0)])),
         "overlapping_bomb": ("times its size", _overlapping()),
         "names_of_many_megabytes": ("bytes in all", raw_zip([RawMember(b"%d" % at + b"n" * 65_000, method=0) for at in range(300)])),
     }  # fmt: skip
