@@ -64,12 +64,14 @@ def _is_of(directory: str, suffix: str, filename: Filename) -> bool:
 
 
 def _check_double(source: Source, archive: ZipArchive, directory: str) -> None:
-    """No second file in ``.dist-info`` may overwrite another where names are compared leniently."""
+    """Nothing directly in ``.dist-info`` may overwrite another where names are compared leniently."""
     seen: dict[str, str] = {}
     for name in archive.members:
-        if name.startswith(f"{directory}/"):
-            first = seen.setdefault(folded(name.rstrip("/")), name)
-            if first != name:
+        top, _, rest = name.partition("/")
+        if top == directory and rest:
+            entry = rest.partition("/")[0]
+            first = seen.setdefault(folded(entry), entry)
+            if first != entry:
                 raise source.refusal(
                     f"on some file systems it is the same file as {shown(first)}", "rename one of them", name
                 )

@@ -60,6 +60,7 @@ def _directories() -> dict[str, tuple[str, bytes]]:
         "metadata_in_two_cases": ("the same file as", _with({f"{_INFO}/Metadata": b""})),
         "metadata_with_a_dot": ("the same file as", _with({f"{_INFO}/METADATA.": b""})),
         "metadata_as_a_stream": ("the same file as", _with({f"{_INFO}/METADATA::$DATA": b""})),
+        "directory_named_as_metadata": ("the same file as", _with({f"{_INFO}/metadata/x": b""})),
         "accent_written_in_two_ways": ("the same file as", _with({f"{_INFO}/\u00e9": b"", f"{_INFO}/e\u0301": b""})),
         "data_of_another_name": (".data directory is not that of", _with({"other-1.0.data/scripts/x": b""})),
         "data_of_another_version": (".data directory is not that of", _with({"acme_widget-2.data/scripts/x": b""})),

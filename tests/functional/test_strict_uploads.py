@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from pypicloud_lite.testing.artifacts import build_egg, build_sdist, build_wheel
@@ -55,3 +57,12 @@ def test_the_same_sdist_again_is_a_success_on_a_strict_index(strict):
     strict.upload(build_sdist("demo", "1.0"))
     strict.upload(build_sdist("demo", "1.0"))
     strict.upload(build_sdist("demo", "1.0", body=b"other"), status=409)
+
+
+def test_of_two_sdists_of_a_version_at_once_one_is_taken(strict):
+    for number in range(6):
+        rivals = [build_sdist("demo", version) for version in (f"{number}", f"{number}.0")]
+        with ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda rival: strict.upload(rival, status="*"), rivals))
+        assert sorted(answer.status_int for answer in answers) == [200, 400], answers
+    assert len(strict.project("demo")["files"]) == 6

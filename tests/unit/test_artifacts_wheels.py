@@ -132,3 +132,9 @@ def test_t18_a_record_of_more_lines_than_a_wheel_may_have_members_is_refused():
     files[f"{INFO}/RECORD"] *= 1000
     with pytest.raises(InvalidArtifact, match="RECORD': it has more than 2000 lines"):
         read_as("acme_widget-1.0-py3-none-any.whl", zip_bytes(files), Limits(entries=2000))
+
+
+def test_names_that_differ_in_case_alone_may_lie_elsewhere():
+    more = [(f"{INFO}/licenses/{name}", b"") for name in ("a/LICENSE", "A/LICENSE", "a/License")]
+    more += [("acme/Makefile", b""), ("acme/makefile", b"")]
+    assert read(build_wheel("acme-widget", "1.0", extra_files=more)).version == "1.0"
