@@ -26,7 +26,7 @@ def fuzz(part):
     )
 
 
-@pytest.mark.parametrize("pair", zip(PARTS[::2], PARTS[1::2], strict=True), ids=str)
+@pytest.mark.parametrize("pair", list(zip(PARTS[::2], PARTS[1::2], strict=True)), ids=str)
 def test_t15_t16_t17_t18_t19_fuzzed_uploads_are_taken_or_refused(pair):
     with ThreadPoolExecutor() as pool:
         ended = list(pool.map(fuzz, pair))
