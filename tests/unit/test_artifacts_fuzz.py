@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import gzip
 import io
+import posixpath
+import shutil
+import tarfile
+import zipfile
 
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pypicloud_lite.artifacts.model import CoreMetadata, Limits
 from pypicloud_lite.artifacts.reading import read_artifact
+from pypicloud_lite.artifacts.source import Source
+from pypicloud_lite.artifacts.tars import read_tar
+from pypicloud_lite.artifacts.zips import ZipArchive
 from pypicloud_lite.kernel.errors import InvalidArtifact, InvalidName
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.testing.artifacts import (
@@ -23,6 +30,7 @@ from pypicloud_lite.testing.artifacts import (
     wheel_files,
     zip_bytes,
 )
+from pypicloud_lite.testing.fuzzed_archives import archives
 
 ENTRY_POINTS = ("acme-1.0.dist-info/entry_points.txt", b"[console_scripts]\nacme = acme:main\n")
 SEEDS = [
@@ -133,3 +141,27 @@ def test_t17_wheels_with_a_mutated_record_are_read_or_refused(changes):
     files = wheel_files("acme", "1.0", SEEDS[0].metadata)
     files["acme-1.0.dist-info/RECORD"] = mutated(files["acme-1.0.dist-info/RECORD"], changes)
     storable(outcome("acme-1.0-py3-none-any.whl", zip_bytes(files)))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(archive=archives())
+def test_t16_t17_what_is_accepted_is_read_and_unpacked_alike_by_the_standard_library(archive, tmp_path_factory):
+    filename, data = archive
+    if outcome(filename, data) is None:
+        return
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as theirs:
+            ours = ZipArchive(Source(io.BytesIO(data), filename, LIMITS)).members
+            assert sorted(theirs.namelist()) == sorted(ours)
+            assert theirs.testzip() is None
+            assert all(theirs.getinfo(name).file_size == member.size for name, member in ours.items())
+        return
+    contents = read_tar(Source(io.BytesIO(data), filename, LIMITS), lambda _path: False)
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(fileobj=io.BytesIO(data)) as theirs:
+        names = [posixpath.normpath(member.name) for member in theirs]
+        assert sorted(set(names) - {"."}) == sorted(contents.files | contents.directories | contents.links.keys())
+        theirs.extractall(folder, filter="data")
+    unpacked = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+    assert contents.files <= unpacked <= contents.files | contents.links.keys()
+    shutil.rmtree(folder)
