@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pypicloud_lite.artifacts.source import Source
 from pypicloud_lite.artifacts.zips import Member, ZipArchive
 
-_MAX_RECORD = 16 * 1024 * 1024
+# The names that a wheel may have, and for each of the members that it may have a hash and a size.
+_MAX_RECORD = 24 * 1024 * 1024
 _STRONG = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"})
 REBUILD = "build the wheel again, or repair it with 'wheel unpack' and 'wheel pack'"
 
