@@ -88,7 +88,7 @@ def post(world, fields, filename="demo-2.0-py3-none-any.whl", data=WHEEL.data):
 
 def tree(folder):
     return sorted(
-        (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+        (str(path), path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in folder.rglob("*")
         if "data" not in path.parts
     )
