@@ -34,7 +34,7 @@ from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
 from pypicloud_lite.ops.report import Report
 from pypicloud_lite.ops.rescan import Rescan, turn_in_folder
-from pypicloud_lite.ops.resync import Resync
+from pypicloud_lite.ops.resync import Progress, Resync
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.status import Statuses
@@ -106,6 +106,10 @@ def config_sample() -> str:
     )
 
 
+def _in_silence(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that a request or a command calls, made once per process; making it does no I/O."""
@@ -134,18 +138,18 @@ class Services:
         """What in the configuration was understood and is probably a mistake."""
         return (*self.settings.warnings, *getattr(self.access, "warnings", ()))
 
-    def resync(self, heartbeat: Callable[[], None] = lambda: None) -> Report:
+    def resync(self, heartbeat: Callable[[], None] = lambda: None, progress: Progress = _in_silence) -> Report:
         """Rebuild the catalog from storage."""
-        return Resync(self.storage, self.catalog, self.ingest, self.index, self.clock, heartbeat).run()
+        return Resync(self.storage, self.catalog, self.ingest, self.index, self.clock, heartbeat, progress).run()
 
-    def first_rebuild(self) -> FirstRebuild:
+    def first_rebuild(self, progress: Progress = _in_silence) -> FirstRebuild:
         """The very first rebuild."""
-        return FirstRebuild(self.storage, self.catalog, self.clock, self.resync)
+        return FirstRebuild(self.storage, self.catalog, self.clock, partial(self.resync, progress=progress))
 
-    def resync_or_first(self) -> Report:
+    def resync_or_first(self, progress: Progress = _in_silence) -> Report:
         """Rebuild, announced as the first one where it is: the server then takes over if this process dies."""
-        first = self.first_rebuild()
-        return first.run() if first.claim() else self.resync()
+        first = self.first_rebuild(progress)
+        return first.run() if first.claim() else self.resync(progress=progress)
 
     def leftovers(self) -> Leftovers:
         """What interrupted uploads left in the storage."""

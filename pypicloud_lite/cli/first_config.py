@@ -5,57 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import string
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from pypicloud_lite.access.passwords import hash_password
+from pypicloud_lite.cli.config_writer import Plan, new_password, write_private
 
 ADMIN = "admin"
 PLACEHOLDER = "PASSWORD"
 
-# Letters and digits only, so that it can be pasted into a shell, a URL and a .pypirc as it is.
-_ALPHABET = "".join(c for c in string.ascii_letters + string.digits if c not in "0O1lI")
-_LENGTH = 24
-
-_CONFIG = """\
-# Made at the first start. config.ini.sample explains every key; write a percent sign as %%.
-
-# For pserve. ppc-serve and gunicorn --paste take their address from the command line.
-[server:main]
-use = egg:gunicorn#main
-config = python:pypicloud_lite.cli.gunicorn_settings
-host = 127.0.0.1
-port = 8080
-
-# The application. What is added at the end of this file belongs to it.
-[app:main]
-use = egg:pypicloud_lite
-
-# The files: a folder beside this one.
-pypi.storage = file
-storage.dir = %(here)s/data/packages
-
-# What is known of them: an SQLite database. It can be rebuilt from the files with ppc-resync.
-pypi.db = sql
-db.url = sqlite:///%(here)s/data/catalog.sqlite
-
-# Who may do what: users below, made with ppc-gen-password. Everyone who can log in may download.
-pypi.auth = config
-pypi.default_read = authenticated
-pypi.default_write =
-auth.admins = {admin}
-user.{admin} = {password_hash}
-"""
-
 _LINES = """\
-{title}
-
   address    {url}/
   login      {admin}
   password   {password_line}
@@ -69,8 +30,6 @@ Install with one of
 
   pip install --index-url {url_with_login}/simple/ NAME
   uv pip install --default-index {url_with_login}/simple/ NAME
-
-Ctrl-C stops the server. Configuration and data stay: {config}, {data}
 """
 
 
@@ -81,42 +40,45 @@ def create(path: Path) -> str | None:
     """
     if path.exists():
         return None
-    password = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-    text = _CONFIG.replace("{admin}", ADMIN).replace("{password_hash}", hash_password(password).replace("%", "%%"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
-    return password
+    password = new_password()
+    return password if write_private(path, plan(password).text(with_secrets=True), replace=False) else None
+
+
+def plan(password: str) -> Plan:
+    """Everything in a folder beside the file; everyone who can log in may download."""
+    keys = {
+        "pypi.storage": "file",
+        "storage.dir": "%(here)s/data/packages",
+        "pypi.db": "sql",
+        "db.url": "sqlite:///%(here)s/data/catalog.sqlite",
+        "pypi.auth": "config",
+        "pypi.default_read": "authenticated",
+        "pypi.default_write": "",
+        "auth.admins": ADMIN,
+        f"user.{ADMIN}": hash_password(password),
+    }
+    return Plan("Made at the first start.", keys)
 
 
 def next_steps(path: Path, url: str, password: str | None) -> str:
     """What to type next; ``password`` is None when it is only known by its hash."""
+    title = f"Made {path} with a new admin." if password else f"Using {path}."
+    note = (
+        f"{password}   (shown this once; only its hash is kept)"
+        if password
+        else f"the one shown when the file was made; for a new one: ppc-gen-password, then user.{ADMIN} in {path}"
+    )
+    data = path.parent / "data"
+    use = how_to_use(url, ADMIN, password, note)
+    return f"{title}\n\n{use}\nCtrl-C stops the server. Configuration and data stay: {path}, {data}\n"
+
+
+def how_to_use(url: str, admin: str, password: str | None, note: str) -> str:
+    """The lines to paste; ``note`` is what is said of the password, which stands in them where it is given."""
     shown = password or PLACEHOLDER
     parts = urlsplit(url)
-    return _LINES.format(
-        title=f"Made {path} with a new admin." if password else f"Using {path}.",
-        url=url,
-        admin=ADMIN,
-        password=shown,
-        password_line=(
-            f"{password}   (shown this once; only its hash is kept)"
-            if password
-            else f"the one shown when the file was made; for a new one: ppc-gen-password, then user.{ADMIN} in {path}"
-        ),
-        url_with_login=f"{parts.scheme}://{ADMIN}:{shown}@{parts.netloc}{parts.path}",
-        config=path,
-        data=path.parent / "data",
-    )
+    login = f"{parts.scheme}://{admin}:{shown}@{parts.netloc}{parts.path}"
+    return _LINES.format(url=url, admin=admin, password=shown, password_line=note, url_with_login=login)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -31,7 +32,13 @@ def main(config: Path | None, *, as_json: bool, remove_leftovers: bool) -> None:
     settings = load_settings(config)
     prepare(settings)
     services = build(settings)
-    report = services.resync_or_first()
+    with click.progressbar(length=1, label="Looking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        report = services.resync_or_first(progress)
     leftovers = services.leftovers()
     found = leftovers.find()
     if remove_leftovers:

@@ -39,6 +39,9 @@ RESYNC = Author("ppc-resync")
 _READERS = 16
 _ATTEMPTS = 5
 
+Progress = Callable[[int, int], None]
+"""Told how many projects and foreign files have been looked at, and of how many."""
+
 
 class Resync:
     """One run: build, call :meth:`run` once."""
@@ -51,6 +54,7 @@ class Resync:
         index: IndexName,
         clock: Clock,
         heartbeat: Callable[[], None] = lambda: None,
+        progress: Progress = lambda _done, _total: None,
     ) -> None:
         self._storage = storage
         self._catalog = catalog
@@ -58,6 +62,8 @@ class Resync:
         self._index = index
         self._clock = clock
         self._heartbeat = heartbeat
+        self._progress = progress
+        self._done = self._total = 0
         self._foreign = ForeignFiles(storage, catalog, ingest, index, RESYNC)
         self._report = Report()
 
@@ -69,11 +75,12 @@ class Resync:
         began = self._clock()
         inventory = take_inventory(self._storage.list(), lambda _count: self._heartbeat())
         self._report.files = len(inventory.sizes)
+        self._total = len(inventory.own) + len(inventory.foreign)
         named: set[str] = set()
         with ThreadPoolExecutor(_READERS, thread_name_prefix="resync") as pool:
             for (index, project), own in inventory.own.items():
                 self._restore(pool, inventory, index, project, own, named)
-                self._heartbeat()
+                self._step()
             self._import(inventory, named)
             for index, project in self._check_rows(inventory, began):
                 # A row hid what project.json says of its name.
@@ -81,6 +88,12 @@ class Resync:
         self._report.remarks = list(dict.fromkeys(self._report.remarks))
         self._report.remarks += [f"{key}: not a distribution file, left alone" for key in inventory.strays]
         return self._report
+
+    def _step(self) -> None:
+        """One project or foreign file more."""
+        self._done += 1
+        self._heartbeat()
+        self._progress(self._done, self._total)
 
     def _restore(
         self,
@@ -195,7 +208,7 @@ class Resync:
         for foreign in sorted(found, key=lambda one: (one.info.modified, one.info.key)):
             if foreign.info.key.value not in elsewhere:
                 self._foreign.take(foreign, self._report)
-                self._heartbeat()
+                self._step()
 
     def _check_rows(self, inventory: Inventory, began: datetime) -> set[tuple[IndexName, ProjectName]]:
         """Rows whose bytes or manifest are not there; the projects of which something was removed.
