@@ -114,7 +114,7 @@ def test_refusals(world, packages, words, status, said):
 
 
 def test_a_wrong_configuration_is_two(packages, tmp_path):
-    (tmp_path / "config.ini").write_text("[app:main]\nuse = egg:pypicloud_lite\npypi.stroage = s3\n")
+    (tmp_path / "config.ini").write_text("[app:main]\nuse = egg:pypicloud_lite\npypi.storages = s3\n")
     assert "pypi.storage" in packages("list", status=2)
 
 
