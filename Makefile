@@ -63,8 +63,8 @@ types: $(VENV)/dev.stamp ## mypy, strict
 
 check: lint types test ## lint, types and test: run it before you hand a change in
 
-bench: $(VENV)/dev.stamp ## what a page costs, against a bare Pyramid view
-	$(BIN)/python bench/pages.py $(ARGS)
+bench: $(VENV)/dev.stamp ## what it costs, beside nginx and a bare Pyramid view
+	$(BIN)/python -m bench $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## make requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
 	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql -o requirements/run.txt

@@ -1,0 +1,80 @@
+"""What is asked for, line by line."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.data import upload_form
+from bench.load import Reply, fetch, request
+from bench.servers import Resource
+from pypicloud_lite.testing.artifacts import BuiltArtifact, build_wheel
+
+LOGIN = {"Authorization": "Basic " + base64.b64encode(b"ci:secret").decode()}
+_PIP_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+_PIP = {"Accept": _PIP_ACCEPT, "Accept-Encoding": "gzip, deflate"}
+_HTML = {"Accept": "text/html"}
+
+
+@dataclass(frozen=True)
+class Get:
+    """A line of reading; ``path`` may name a file of the index, which is then looked up."""
+
+    name: str
+    path: str
+    headers: Mapping[str, str]
+    again: bool = False  # with the ETag of the first answer
+
+    @property
+    def expected(self) -> int:
+        return 304 if self.again else 200
+
+
+GETS = (
+    Get("page10", "/simple/ten/", {**LOGIN, **_PIP}),
+    Get("page10-anonymous", "/simple/ten/", _PIP),
+    Get("page10-html", "/simple/ten/", {**LOGIN, **_HTML}),
+    Get("page10-304", "/simple/ten/", {**LOGIN, **_PIP}, again=True),
+    Get("page2000", "/simple/fat/", {**LOGIN, **_PIP}),
+    Get("page2000-html", "/simple/fat/", {**LOGIN, **_HTML}),
+    Get("page2000-304", "/simple/fat/", {**LOGIN, **_PIP}, again=True),
+    Get("metadata", "small.metadata", LOGIN),
+    Get("file-small", "small", LOGIN),
+    Get("file-30MB", "big", LOGIN),
+)
+UPLOADS = {"upload-1": 1, "upload-4": 4}
+NAMES = (*(line.name for line in GETS), *UPLOADS)
+
+
+def resources(port: int, addresses: Mapping[str, str]) -> dict[str, Resource]:
+    """Every line of reading with what this server answers to it, by name."""
+    found = {}
+    for line in GETS:
+        path = addresses.get(line.path, line.path)
+        reply = fetch(port, path, line.headers)
+        assert reply.status == 200, (line.name, reply.status)
+        headers = {**line.headers, "If-None-Match": reply.headers["etag"]} if line.again else line.headers
+        found[line.name] = Resource(path, headers, reply)
+    return found
+
+
+def put(port: int, artifact: BuiltArtifact) -> Reply:
+    """Upload one file, unmeasured."""
+    from bench.load import Connection
+
+    headers, body = upload_form(artifact)
+    connection = Connection(port)
+    status, found, answer, _length = connection.ask(request("POST", "/", {**LOGIN, **headers}, body), keep=True)
+    connection.close()
+    assert status == 200, answer
+    return Reply(status, found, answer)
+
+
+def uploads(begin: int, count: int) -> list[bytes]:
+    """Requests for so many files that nobody has seen."""
+    messages = []
+    for number in range(begin, begin + count):
+        headers, body = upload_form(build_wheel(f"up{number % 50}", f"1.{number}", body=b"x" * 2000))
+        messages.append(request("POST", "/", {**LOGIN, **headers}, body))
+    return messages
