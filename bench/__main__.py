@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", help=f"lines, separated by commas: {', '.join(todo.NAMES)}")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each line")
     parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn")
-    parser.add_argument("--uploads", type=int, default=60, help="files of a turn")
+    parser.add_argument("--uploads", type=int, default=200, help="files of a turn")
     parser.add_argument("--starts", type=int, default=3, help="cold starts of each kind; 0 leaves them out")
     parser.add_argument("--profile", metavar="LINE", help="profile this line instead of the most expensive one")
     parser.add_argument("--no-profile", action="store_true")

@@ -211,22 +211,57 @@ def test_file_system_without_hard_links(storage: LocalStorage, root: Path, monke
     assert storage.read(StorageKey("a/b")) == b"first"
 
 
-def test_everything_is_synced_before_put_returns(
-    storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[str] = []
-    sync, link = os.fsync, os.link
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced, and when a file gets its name."""
+    seen: list[str] = []
+    sync = os.fsync
 
     def fsync(descriptor: int) -> None:
-        events.append("sync " + str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        seen.append("sync " + str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         sync(descriptor)
 
-    def linked(*arguments: Any, **options: Any) -> None:
-        events.append("link")
-        link(*arguments, **options)
+    def named(what: str) -> Any:
+        does = getattr(os, what)
+
+        def call(*arguments: Any, **options: Any) -> None:
+            seen.append(what)
+            does(*arguments, **options)
+
+        return call
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(os, "link", linked)
+    for what in ("link", "rename"):
+        monkeypatch.setattr(os, what, named(what))
+    return seen
+
+
+def test_what_lies_beside_a_blob_syncs_its_folder_alone(storage: LocalStorage, root: Path, events: list[str]) -> None:
+    """The way down to it was synced when the blob was put."""
+    put(storage, "a/b/c", b"x")
+    events.clear()
+    storage.write(StorageKey("a/b/c.json"), b"{}")
+    assert events[0].startswith(f"sync {root}/.tmp/")
+    assert events[1:] == ["rename", f"sync {root}/a/b"]
+
+
+@pytest.mark.parametrize("way", ["deleted", "another process", "made anew"])
+def test_a_folder_that_is_not_known_to_be_synced_is(
+    storage: LocalStorage, root: Path, events: list[str], way: str
+) -> None:
+    put(storage, "a/b/c", b"x")
+    if way == "deleted":
+        storage.delete(StorageKey("a/b/c"))
+    elif way == "another process":
+        storage = LocalStorage(LocalSettings.model_validate({"storage.dir": root}))
+    else:
+        (root / "a" / "b").rename(root / "a" / "old")
+    events.clear()
+    storage.write(StorageKey("a/b/c.json"), b"{}")
+    assert events[1:] == ["rename", f"sync {root}/a/b", f"sync {root}/a", f"sync {root}"]
+
+
+def test_everything_is_synced_before_put_returns(storage: LocalStorage, root: Path, events: list[str]) -> None:
     put(storage, "a/b/c", b"x")
     assert events[0].startswith(f"sync {root}/.tmp/")
     assert events[1:] == ["link", f"sync {root}/a/b", f"sync {root}/a", f"sync {root}"]

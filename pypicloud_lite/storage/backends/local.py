@@ -7,6 +7,8 @@ import io
 import os
 import secrets
 import stat
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +34,7 @@ from pypicloud_lite.storage.backends.local_tree import TEMPORARIES, folders
 from pypicloud_lite.storage.port import CHUNK, BlobInfo, BlobNotFound, BlobTooLarge, DigestMismatch, Span, Spool
 from pypicloud_lite.storage.spool import FileSpool, disk_error
 
+_MOST_SYNCED = 1024
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -102,6 +105,7 @@ class LocalStorage:
         self._root = settings.dir
         self._reserve = int(settings.reserve)
         self._accel_prefix = settings.accel_prefix
+        self._synced = _SyncedFolders()
 
     def spool(self, expected_size: int | None = None) -> Spool:
         """Begin a temporary in ``.tmp``."""
@@ -137,11 +141,12 @@ class LocalStorage:
                     "are there. Send the file again"
                 )
             with folders(self._root, [TEMPORARIES]) as opened:
-                local_tree.publish(
+                inode = local_tree.publish(
                     self._root,
                     key,
                     lambda name, folder: local_tree.link_new(spool.name, opened[-1], name, folder),
                 )
+        self._synced.put(key, inode)
         spool.published()
 
     def write(self, key: StorageKey, data: bytes) -> None:
@@ -155,6 +160,7 @@ class LocalStorage:
                     self._root,
                     key,
                     lambda name, folder: os.rename(spool.name, name, src_dir_fd=opened[-1], dst_dir_fd=folder),
+                    self._synced.inode(key),
                 )
             spool.published()
 
@@ -184,6 +190,7 @@ class LocalStorage:
 
     def delete(self, key: StorageKey) -> None:
         """Unlink, and remove the folders that this left empty."""
+        self._synced.forget(key)
         with contextlib.suppress(BlobNotFound), _reading(key, "delete"):
             local_tree.remove(self._root, key)
 
@@ -240,6 +247,37 @@ class LocalStorage:
                         os.unlink(name, dir_fd=opened[-1])
                         count += 1
         return count
+
+
+class _SyncedFolders:
+    """The folders of blobs that were put lately, by the inode that each had when the way down to it was synced.
+
+    What is written beside a blob, moments later, need not sync that way again: a blob's folder is its own, and never
+    comes back under its name. Bounded; what is forgotten is synced once more.
+    """
+
+    def __init__(self) -> None:
+        self._inodes: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, key: StorageKey, inode: int) -> None:
+        with self._lock:
+            self._inodes[_folder(key)] = inode
+            if len(self._inodes) > _MOST_SYNCED:
+                self._inodes.popitem(last=False)
+
+    def forget(self, key: StorageKey) -> None:
+        """The folder may go with its last blob."""
+        with self._lock:
+            self._inodes.pop(_folder(key), None)
+
+    def inode(self, key: StorageKey) -> int | None:
+        with self._lock:
+            return self._inodes.get(_folder(key))
+
+
+def _folder(key: StorageKey) -> str:
+    return key.value.rpartition("/")[0]
 
 
 class LocalReader:

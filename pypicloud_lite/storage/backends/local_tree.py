@@ -87,24 +87,26 @@ def stat_regular(root: Path, key: StorageKey) -> os.stat_result:
     return status
 
 
-def publish(root: Path, key: StorageKey, place: Callable[[str, int], None]) -> None:
+def publish(root: Path, key: StorageKey, place: Callable[[str, int], None], durable: int | None = None) -> int:
     """Call ``place(name, folder)`` in the key's folder, created as needed; durable on return.
 
     Every folder up to the root is synced, not only those created here: another thread may have created one a
-    moment ago and not have synced it yet.
+    moment ago and not have synced it yet. But where the folder's inode is ``durable``, as an earlier call returned
+    it, the way down to it was synced then, and the folder alone is.
     """
     *segments, name = key.value.split("/")
     for remaining in reversed(range(_TRIES)):
         try:
             with folders(root, segments, create=True) as opened:
                 place(name, opened[-1])
-                for descriptor in reversed(opened):
+                inode = os.fstat(opened[-1]).st_ino
+                for descriptor in reversed(opened[-1:] if inode == durable else opened):
                     os.fsync(descriptor)
+                return inode
         except FileNotFoundError:
             if not remaining:
                 raise
-        else:
-            return
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def link_new(temporary: str, temporaries: int, name: str, folder: int) -> None:
