@@ -69,7 +69,7 @@ bench: $(VENV)/dev.stamp ## what it costs, beside nginx and a bare Pyramid view
 requirements: $(VENV)/dev.stamp ## make requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
 	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --group dev -c requirements/run.txt -o requirements/dev.txt
-	for group in backends build clients poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
+	for group in backends build clients flit hatch pdm pipenv poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
 
 sample: $(VENV)/run.stamp ## make config.ini.sample anew from the declared settings
 	$(BIN)/python -m pypicloud_lite.cli.sample > config.ini.sample

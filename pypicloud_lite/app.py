@@ -124,6 +124,8 @@ def _mount(config: Configurator, services: Services) -> None:
     add("legacy", "/legacy/", "/legacy", POST=uploads.upload)
     add("project", f"/simple/{_PROJECT}/", f"/pypi/{_PROJECT}/", GET=simple.project)
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
+    # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
+    add("project.checked", *(f"{path}/+simple/{_PROJECT}/" for path in _UPLOAD_PATHS), GET=simple.project)
     _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
@@ -161,6 +163,7 @@ def _with_slash(*patterns: str) -> tuple[str, ...]:
     return tuple(pattern + end for pattern in patterns for end in ("", "/"))
 
 
+_UPLOAD_PATHS = ("", "/simple", "/pypi", "/legacy")
 _INDEX = "{owner:[^/]+}/{index:[^/]+}"
 _PROJECT = "{project:[^/]+}"
 _DIGEST = f"{{digest:[0-9a-f]{{{DIGEST_IN_PATH}}}}}"

@@ -376,7 +376,7 @@ def test_94_a_quarantined_or_deleted_project_disappears_everywhere_at_once(mine,
     assert mine.project("demo")["files"] == []
 
 
-@pytest.mark.parametrize("path", ["/simple/demo/", "/pypi/demo/", "/demo/"])
+@pytest.mark.parametrize("path", ["/simple/demo/", "/pypi/demo/", "/demo/", "/+simple/demo/", "/legacy/+simple/demo/"])
 @pytest.mark.parametrize("script_name", ["", "/index"])
 def test_95_links_are_right_behind_any_prefix(demo, path, script_name):
     public = "https://packages.example.com/some/prefix"
