@@ -138,6 +138,15 @@ def test_60_61_uv_prints_why_a_reader_may_not_write(publish, index, dist):
     assert index.files("uv-forbidden") == {}
 
 
+def test_60_61_uv_prints_what_is_wrong_with_a_file(publish, index, dist):
+    wrong = build_wheel("uv-broken", "1.0", metadata=b"Metadata-Version: 2.1\nName: other\nVersion: 1.0\n\n")
+    with index.watch() as seen:
+        said = publish(*dist(wrong), status=2).output
+    assert uploads(seen) == [400]
+    assert wrong.filename in said.rpartition("400")[2]
+    assert index.files("uv-broken") == {}
+
+
 @pytest.mark.parametrize("path", ["/simple", "/simple/", "/pypi", "/pypi/", "", "/"])
 def test_28_44_uv_installs_a_dependency_from_every_address(index, install, target, path):
     index.put(build_wheel("uv-leaf", "1.5"), build_wheel("uv-root", "1.0", requires_dist=["uv-leaf>=1"]))
