@@ -1,4 +1,4 @@
-"""Which form of an index page a caller gets, and whether compressed (PEP 691; RFC 9110 section 12)."""
+"""Which form of an index page a caller gets, and how compressed (PEP 691; RFC 9110 section 12)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ class Representation(StrEnum):
     JSON = "application/vnd.pypi.simple.v1+json"
     V1_HTML = "application/vnd.pypi.simple.v1+html"
     HTML = "text/html"
+
+
+class Coding(StrEnum):
+    """How a page may be compressed; each value is the Content-Encoding to answer with."""
+
+    ZSTD = "zstd"
+    GZIP = "gzip"
 
 
 _KNOWN = MappingProxyType(
@@ -48,14 +55,16 @@ def negotiate(accept: str | None, format_parameter: str | None) -> Representatio
     return _by_accept(accept)
 
 
-def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether gzip may be sent and the caller does not like ``identity`` better.
+def choose_coding(accept_encoding: str | None) -> Coding | None:
+    """The coding of highest q, zstd before gzip among equals; None is "as it is".
 
-    No header is taken as "as it is", although RFC 9110 would allow any coding.
+    So it is when ``identity`` is liked better than both, with nothing known, and without a header, although
+    RFC 9110 would then allow any coding. ``*`` stands for gzip alone: zstd goes only to whoever names it.
+    Never raises.
     """
     if not accept_encoding or len(accept_encoding) > _MAX_HEADER:
-        return False
-    return _gzip(accept_encoding)
+        return None
+    return _by_accept_encoding(accept_encoding)
 
 
 @lru_cache(maxsize=256)
@@ -84,10 +93,13 @@ def _rank(candidate: Representation, ranges: dict[str, float]) -> tuple[float, i
 
 
 @lru_cache(maxsize=256)
-def _gzip(header: str) -> bool:
+def _by_accept_encoding(header: str) -> Coding | None:
     codings = _weights(header)
-    q = max((codings[name] for name in ("gzip", "x-gzip") if name in codings), default=codings.get("*", 0.0))
-    return q > 0 and q >= codings.get("identity", 0.0)
+    gzip = max((codings[name] for name in ("gzip", "x-gzip") if name in codings), default=codings.get("*", 0.0))
+    weights = {Coding.ZSTD: codings.get("zstd", 0.0), Coding.GZIP: gzip}
+    # The first of equals.
+    best = max(weights, key=weights.__getitem__)
+    return best if weights[best] > 0 and weights[best] >= codings.get("identity", 0.0) else None
 
 
 def _weights(header: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypicloud_lite.serve.cache import Page
-from pypicloud_lite.serve.negotiation import accepts_gzip
+from pypicloud_lite.serve.negotiation import choose_coding
 from pypicloud_lite.web.conditional import matches
 from pypicloud_lite.web.responses import Headers, PlainResponse, not_modified, respond
 
@@ -21,7 +21,7 @@ def send_page(
     more: Headers = (),
 ) -> PlainResponse:
     """200, or 304 when the caller named this page's ETag; ``private`` where it may differ by caller."""
-    rendered = page.encoded(gzip_accepted=accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING")))
+    rendered = page.encoded(choose_coding(environ.get("HTTP_ACCEPT_ENCODING")))
     headers = [
         ("ETag", rendered.etag),
         # no Last-Modified: uv would take a page with one for fresh without asking
@@ -32,6 +32,6 @@ def send_page(
     if matches(environ.get("HTTP_IF_NONE_MATCH"), rendered.etag):
         return not_modified(headers)
     headers.append(("Content-Type", content_type))
-    if rendered.encoding:
-        headers.append(("Content-Encoding", rendered.encoding))
+    if rendered.coding:
+        headers.append(("Content-Encoding", rendered.coding.value))
     return respond("200 OK", headers, rendered.body)

@@ -204,13 +204,12 @@ class FileViews:
         headers = [
             ("ETag", found.etag),
             ("Cache-Control", f"{scope}, {caching}"),
-            ("Accept-Ranges", "bytes"),
         ]
         if matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
             return not_modified(headers)
         if found.size is None:
             return self._send_small(found, headers)
-        headers.append(("Content-Type", "application/octet-stream"))
+        headers += [("Accept-Ranges", "bytes"), ("Content-Type", "application/octet-stream")]
         if request.method == "HEAD":
             # A signed URL holds for GET alone, so even then HEAD is answered here, from the catalog.
             return stream("200 OK", [*headers, ("Content-Length", str(found.size))], [])

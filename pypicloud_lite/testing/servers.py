@@ -82,11 +82,15 @@ class Seen:
 
 @dataclass(slots=True)
 class FaultProxy:
-    """``plan`` decides, request by request, what goes wrong; ``seen`` has them all, in order."""
+    """``plan`` decides, request by request, what goes wrong; ``seen`` has them all, in order.
+
+    ``answers`` has the headers of what was answered, by path; their names in lower case.
+    """
 
     url: str
     plan: Callable[[Seen], Fault | None] = lambda _seen: None
     seen: list[Seen] = field(default_factory=list)
+    answers: dict[str, dict[str, str]] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
     def fail(self, fault: Fault, *, method: str = "", containing: str = "", times: int | None = None) -> None:
@@ -199,6 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             data = answer.read()
+        self.server.proxy.answers[self.path] = {name.lower(): value for name, value in answer.getheaders()}
         if fault is Fault.LOSE_ANSWER:
             self._hang_up()
             return

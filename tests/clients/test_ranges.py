@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -91,17 +92,76 @@ def test_36_poetry_locks_from_the_end_of_a_wheel(index, plain_page, environment,
     assert {request.status for request in seen} == {206}
 
 
-def test_38_pip_resumes_a_truncated_download(index, tools, run, target):
-    wheel = build_wheel("part-resumed", "1.0", body=_BODY)
+@pytest.mark.parametrize("breaks", [1, 2, 5])
+def test_38_pip_resumes_a_truncated_download(index, tools, run, target, breaks):
+    name = f"part-resumed-{breaks}"
+    wheel = build_wheel(name, "1.0", body=_BODY)
     index.put(wheel)
     command = [tools / "python", "-m", "pip", "--python", target.python, "install"]
     with fault_proxy(index.url) as proxy, index.watch() as seen:
-        proxy.fail(Fault.TRUNCATE, method="GET", containing=f"{wheel.filename}", times=1)
+        proxy.fail(Fault.TRUNCATE, method="GET", containing=f"{wheel.filename}", times=breaks)
         # The metadata would be the first to match.
         proxy.plan = _but_metadata(proxy.plan)
-        run(*command, "--resume-retries", "2", "--index-url", f"{proxy.url}/simple/", "part-resumed")
-    assert target.installed() == {"part_resumed": "1.0"}
-    assert [request.status for request in seen if request.path.endswith(".whl")] == [200, 206]
+        run(*command, "--resume-retries", "5", "--index-url", f"{proxy.url}/simple/", name)
+    assert target.installed() == {name.replace("-", "_"): "1.0"}
+    assert [request.status for request in seen if request.path.endswith(".whl")] == [200, *[206] * breaks]
+
+
+@pytest.fixture
+def curl(run, missing):
+    """``curl(url, path)``: go on with what lies at the path; what it says of the transfer."""
+    program = shutil.which("curl")
+    if not program:
+        missing("curl", "curl is not installed")
+
+    def fetch(url, path, *options, status=0):
+        told = ["--silent", "--show-error", "--fail", "--write-out", "%{http_code} %{size_download}"]
+        return run(program, *told, *options, "--continue-at", "-", "--output", path, url, status=status).output
+
+    return fetch
+
+
+@pytest.fixture
+def download(index, tmp_path):
+    """``download(name)``: a wheel of that name, its address, and where it is to be saved."""
+
+    def prepare(name):
+        wheel = build_wheel(name, "1.0", body=_BODY)
+        index.put(wheel)
+        url = index.files(name)[wheel.filename]["url"]
+        return wheel, f"{index.url}/packages/{url.partition('/packages/')[2]}", tmp_path / wheel.filename
+
+    return prepare
+
+
+@pytest.mark.parametrize("have", [0, 1, 100_000])
+def test_33_curl_goes_on_where_it_stopped(curl, download, have):
+    wheel, url, path = download("part-curl")
+    path.write_bytes(wheel.data[:have])
+    assert curl(url, path) == f"{206 if have else 200} {len(wheel.data) - have}"
+    assert path.read_bytes() == wheel.data
+
+
+def test_33_curl_has_nothing_to_go_on_with(index, curl, download):
+    wheel, url, path = download("part-whole")
+    path.write_bytes(wheel.data)
+    with index.watch() as seen:
+        curl(url, path, status=None)
+    assert [request.status for request in seen] == [416]
+    assert path.read_bytes() == wheel.data
+
+
+def test_33_curl_goes_on_after_connections_that_break(index, curl, download):
+    wheel, url, path = download("part-broken")
+    with fault_proxy(index.url) as proxy:
+        proxy.fail(Fault.TRUNCATE, times=2)
+        url = url.replace(index.url, proxy.url)
+        # 18: the transfer ended before it was complete.
+        curl(url, path, status=18)
+        assert 0 < path.stat().st_size < len(wheel.data)
+        curl(url, path, status=18)
+        assert curl(url, path).startswith("206 ")
+    assert path.read_bytes() == wheel.data
 
 
 def _but_metadata(plan):

@@ -37,7 +37,7 @@ def address(kind, artifact):
 @pytest.mark.parametrize("kind", ADDRESSES)
 @pytest.mark.parametrize("artifact", [WHEEL, SDIST], ids=["wheel", "sdist"])
 def test_31_get_gives_the_exact_bytes_and_what_caches_need(demo, kind, artifact):
-    answer = demo.get(address(kind, artifact), status=200, Accept_Encoding="gzip, deflate")
+    answer = demo.get(address(kind, artifact), status=200, Accept_Encoding="gzip, deflate, zstd")
     assert answer.body == artifact.data
     assert answer.headers["Content-Length"] == str(len(artifact.data))
     assert answer.headers["ETag"] == f'"{artifact.sha256}"'
@@ -103,6 +103,51 @@ def test_33_if_range_gives_the_part_only_of_the_same_file(demo):
     assert demo.get(url, status=206, Range="bytes=0-9", If_Range=same).body == WHEEL.data[:10]
     for other in ('"other"', f"W/{same}", "Wed, 21 Oct 2015 07:28:00 GMT"):
         assert demo.get(url, status=200, Range="bytes=0-9", If_Range=other).body == WHEEL.data
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=-5", "bytes=9999999-", "nonsense"])
+def test_32_head_takes_no_notice_of_a_range(demo, kind, asked):
+    """RFC 9110, section 14.2: a range means something to GET alone."""
+    for path in (address(kind, WHEEL), address(kind, WHEEL) + ".metadata"):
+        answer = demo.head(path, status=200, Range=asked)
+        assert dict(answer.headers) == dict(demo.head(path, status=200).headers)
+        assert "Content-Range" not in answer.headers
+
+
+def test_33_a_range_of_what_the_caller_has_is_not_modified(demo):
+    """RFC 9110, section 13.2.2: the condition comes before the range."""
+    url, tag = address("digest", WHEEL), f'"{WHEEL.sha256}"'
+    assert demo.get(url, status=304, Range="bytes=0-9", If_None_Match=tag).body == b""
+    assert demo.get(url, status=206, Range="bytes=0-9", If_None_Match='"other"').body == WHEEL.data[:10]
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+def test_33_what_lies_beside_a_file_comes_whole(demo, kind):
+    for artifact, suffix, whole in ((WHEEL, ".metadata", WHEEL.metadata), (SDIST, ".asc", SIGNATURE)):
+        for asked in ("bytes=0-3", "bytes=-3", "bytes=9999999-"):
+            answer = demo.get(address(kind, artifact) + suffix, status=200, Range=asked)
+            assert answer.body == whole
+            assert "Content-Range" not in answer.headers
+            # It promises nothing that it does not do.
+            assert "Accept-Ranges" not in answer.headers
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+def test_33_no_range_is_answered_to_who_may_not_read(demo, kind):
+    for user, status in (("outsider", 404), (None, 401)):
+        answer = demo.get(address(kind, WHEEL), user, status, Range="bytes=0-9")
+        assert "Content-Range" not in answer.headers
+        assert WHEEL.data[:10] not in answer.body
+
+
+def test_33_ranges_are_read_through_this_server_where_that_was_asked_for(make_world):
+    world = make_world({"storage.accel_prefix": "/protected/", "pypi.stream_files": "true"})
+    world.upload(WHEEL)
+    for kind in ADDRESSES:
+        answer = world.get(address(kind, WHEEL), status=206, Range="bytes=100-199")
+        assert answer.body == WHEEL.data[100:200]
+        assert "X-Accel-Redirect" not in answer.headers
 
 
 def test_34_head_and_get_accept_ranges(demo):

@@ -7,6 +7,7 @@ import gzip
 import re
 import socket
 import struct
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +16,11 @@ import pytest
 from pypicloud_lite.testing.artifacts import build_wheel
 from pypicloud_lite.testing.live import LiveServer
 from pypicloud_lite.testing.world import JSON, basic, user_settings
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MIB = 1024 * 1024
 WHEEL = build_wheel("demo", "1.0", body=bytes(range(256)) * 20)
@@ -280,18 +286,27 @@ def test_92_a_hundred_requests_on_one_connection(server):
         assert b"Connection: close" in last
 
 
-def test_08_pages_are_compressed_for_those_who_accept_it(server):
+@pytest.mark.parametrize("path", ["/simple/demo/", "/demo/", "/pypi/demo/json", "/rss/updates.xml"])
+def test_08_pages_are_compressed_for_those_who_accept_it(server, path):
     def page(encoding):
         head = f"{READER}Accept: text/html\r\nAccept-Encoding: {encoding}\r\nConnection: close\r\n"
-        headers, _, body = talk(server, request(headers=head)).partition(b"\r\n\r\n")
+        headers, _, body = talk(server, request("GET", path, head)).partition(b"\r\n\r\n")
+        assert b"Accept-Encoding" in re.search(rb"Vary: (.*)", headers)[1]
         return headers, body
 
     plain_headers, plain = page("identity")
-    packed_headers, packed = page("gzip, deflate")
-    assert b"Content-Encoding: gzip" in packed_headers
     assert b"Content-Encoding" not in plain_headers
-    assert gzip.decompress(packed) == plain
-    assert re.search(rb"ETag: (\S+)", packed_headers)[1] != re.search(rb"ETag: (\S+)", plain_headers)[1]
+    tags = {re.search(rb"ETag: (\S+)", plain_headers)[1]}
+    unpack = {b"gzip": gzip.decompress, b"zstd": zstd.decompress}
+    for accepted, coding in (("gzip, deflate", b"gzip"), ("gzip, deflate, zstd", b"zstd"), ("zstd;q=0, gzip", b"gzip")):
+        headers, packed = page(accepted)
+        assert b"Content-Encoding: " + coding in headers
+        assert b"Content-Length: %d\r\n" % len(packed) in headers + b"\r\n"
+        assert unpack[coding](packed) == plain
+        tag = re.search(rb"ETag: (\S+)", headers)[1]
+        assert page(f"{accepted}\r\nIf-None-Match: {tag.decode()}")[0].startswith(b"HTTP/1.1 304 ")
+        tags.add(tag)
+    assert len(tags) == 3
 
 
 def test_62_a_refusal_on_the_wire_is_one_status_line(server):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypicloud_lite.serve.negotiation import Representation, accepts_gzip, negotiate
+from pypicloud_lite.serve.negotiation import Coding, Representation, choose_coding, negotiate
 
 JSON, V1_HTML, HTML = Representation.JSON, Representation.V1_HTML, Representation.HTML
 J = "application/vnd.pypi.simple.v1+json"
@@ -143,38 +143,55 @@ def test_f28_malformed_elements_are_passed_over(accept: str) -> None:
 def test_f28_an_overlong_header_is_not_read() -> None:
     assert negotiate(f"{J}," + "a/b," * 200, None) is JSON
     assert negotiate(f"{J}," + "a/b," * 1_000_000, None) is HTML
-    assert not accepts_gzip("gzip," * 1000)
+    assert choose_coding("gzip," * 1000) is None
 
 
 @given(st.text(max_size=80) | st.text("*/;,=q.019 texhml", max_size=80), st.none() | st.text(max_size=20))
 def test_f28_no_header_raises(header: str, format_parameter: str | None) -> None:
     assert negotiate(header, format_parameter) in Representation
-    assert accepts_gzip(header) in {True, False}
+    assert choose_coding(header) in {None, *Coding}
 
 
 @pytest.mark.parametrize(
     ("accept_encoding", "expected"),
     [
-        (None, False),
-        ("", False),
-        ("gzip", True),
-        ("GZIP", True),
-        ("x-gzip", True),
-        ("gzip, deflate, br, zstd", True),
-        ("zstd,gzip,deflate", True),
-        ("identity", False),
-        ("identity, gzip;q=0.5", False),
-        ("gzip, identity;q=0.5", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000", False),
-        ("gzip;q=0, *", False),
-        ("*", True),
-        ("*;q=0", False),
-        ("*;q=0, gzip", True),
-        ("br", False),
-        ("gzipped", False),
-        ("gzip;q=x", False),
+        (None, None),
+        ("", None),
+        ("gzip", Coding.GZIP),
+        ("GZIP", Coding.GZIP),
+        ("x-gzip", Coding.GZIP),
+        ("gzip, deflate", Coding.GZIP),  # pip, poetry
+        ("gzip, deflate, br, zstd", Coding.ZSTD),  # a browser
+        ("zstd,gzip,deflate", Coding.ZSTD),  # uv
+        ("ZSTD", Coding.ZSTD),
+        ("identity", None),
+        ("identity, gzip;q=0.5", None),
+        ("gzip, identity;q=0.5", Coding.GZIP),
+        ("gzip;q=0.5, zstd;q=0.4", Coding.GZIP),
+        ("gzip;q=0.4, zstd;q=0.5", Coding.ZSTD),
+        ("gzip;q=0.5, zstd;q=0.5, identity;q=0.8", None),
+        ("gzip;q=0.5, zstd;q=0.8, identity;q=0.7", Coding.ZSTD),
+        ("gzip, identity", Coding.GZIP),
+        ("gzip;q=0", None),
+        ("gzip; q=0.000", None),
+        ("zstd;q=0, gzip", Coding.GZIP),
+        ("zstd, gzip;q=0", Coding.ZSTD),
+        ("zstd;q=0", None),
+        ("zstd;q=0, *", Coding.GZIP),
+        ("gzip;q=0, *", None),
+        ("*", Coding.GZIP),
+        ("*;q=0.5, zstd;q=0.5", Coding.ZSTD),
+        ("*;q=0.5, identity", None),
+        ("*;q=0", None),
+        ("*;q=0, gzip", Coding.GZIP),
+        ("identity;q=0", None),
+        ("br", None),
+        ("deflate", None),
+        ("gzipped", None),
+        ("zstd2", None),
+        ("gzip;q=x", None),
+        ("gzip;q=x, zstd", Coding.ZSTD),
     ],
 )
-def test_accepts_gzip(accept_encoding: str | None, expected: bool) -> None:
-    assert accepts_gzip(accept_encoding) is expected
+def test_choose_coding(accept_encoding: str | None, expected: Coding | None) -> None:
+    assert choose_coding(accept_encoding) is expected
