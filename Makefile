@@ -49,7 +49,7 @@ test: $(VENV)/dev.stamp ## the quick tests; what needs a service that is not the
 test-all: $(VENV)/dev.stamp ## every test, the slow ones and the real clients too
 	$(PYTEST) -m "" $(ARGS)
 
-clients: $(VENV)/dev.stamp ## only the tests that drive the real pip, uv, twine and poetry
+clients: $(VENV)/dev.stamp ## only the tests that drive real clients: pip, uv, twine, poetry, pdm, …
 	$(PYTEST) -m clients $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, import-linter, codespell

@@ -30,7 +30,10 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 REQUIREMENTS = {
     "current": CHECKOUT / "requirements" / "clients.txt",
-    **{name: CHECKOUT / "requirements" / f"{name}.txt" for name in ("backends", "flit", "hatch", "pdm", "pipenv", "poetry")},
+    **{
+        name: CHECKOUT / "requirements" / f"{name}.txt"
+        for name in ("backends", "flit", "hatch", "pdm", "pipenv", "poetry")
+    },
     "twine-6.1": HERE / "requirements" / "twine-6.1.txt",
     "pip-9.0.3": HERE / "requirements" / "pip-9.0.3.txt",
     "pip-20.3.4": HERE / "requirements" / "pip-20.3.4.txt",

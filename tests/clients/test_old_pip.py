@@ -50,6 +50,20 @@ def test_27_44_old_pip_installs_a_dependency(pip, index, tmp_path, path):
     assert all(f"pip/{pip.version}" in request.agent for request in seen)
 
 
+def test_27_old_pip_sees_what_was_uploaded_a_moment_ago(pip, index, tmp_path):
+    name = f"{pip.name}-newer"
+    for version in ("1.0", "1.1"):
+        index.put(build_wheel(name, version, python_tag=pip.python_tag))
+        with index.watch() as seen:
+            pip("--upgrade", name)
+        # The page is asked for again, and only the newest file.
+        assert [request.path.rpartition("/")[2] for request in seen] == [
+            "",
+            f"{name.replace('-', '_')}-{version}-{pip.python_tag}-none-any.whl",
+        ]
+        assert (tmp_path / "got" / f"{name.replace('-', '_')}-{version}.dist-info").is_dir()
+
+
 def test_27_37_old_pip_installs_epochs_and_local_versions(pip, index, tmp_path):
     name = f"{pip.name}-local"
     wheel = build_wheel(name, "1!2.0+cpu.1", python_tag=pip.python_tag)

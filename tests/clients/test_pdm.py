@@ -228,6 +228,27 @@ def test_28_pdm_syncs_what_it_locked(pdm, consumer, installed, index, tmp_path):
     assert installed() == {"pdm_locked": "1!3.0"}
 
 
+def test_pdm_takes_credentials_from_its_configuration(pdm, consumer, installed, index):
+    index.put(build_wheel("pdm-configured", "1.0"))
+    consumer(f"{index.url}/simple/")
+    for name, value in (("username", "reader"), ("password", PASSWORDS["reader"])):
+        pdm("config", f"pypi.{name}", value)
+    with index.watch() as seen:
+        pdm("add", "pdm-configured")
+    assert installed() == {"pdm_configured": "1.0"}
+    assert {request.status for request in seen} == {200}
+
+
+def test_45_pdm_reads_netrc(pdm, consumer, installed, index, home):
+    index.put(build_wheel("pdm-netrc", "1.0"))
+    netrc = home / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login reader password {PASSWORDS['reader']}\n")
+    netrc.chmod(0o600)
+    consumer(f"{index.url}/simple/")
+    pdm("add", "pdm-netrc")
+    assert installed() == {"pdm_netrc": "1.0"}
+
+
 def test_pdm_says_that_credentials_are_wrong(pdm, consumer, installed, index):
     index.put(build_wheel("pdm-unread", "1.0"))
     consumer(f"http://reader:not-it@127.0.0.1:{index.server.port}/simple/")

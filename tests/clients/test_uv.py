@@ -109,6 +109,42 @@ def test_59_uv_check_url_of_an_unknown_project_uploads(publish, index, dist):
     assert list(index.files("uv-first")) == [wheel.filename]
 
 
+def test_59_uv_check_url_without_credentials_uploads_and_is_told(publish, index, dist):
+    """uv takes a 401 for a page without files; then the upload says what it would have seen there."""
+    first = build_wheel("uv-unchecked", "1.0")
+    for artifact, status, answers in (
+        (first, 0, [200]),
+        (first, 0, [200]),
+        (build_wheel("uv-unchecked", "1.0", body=b"other"), 2, [409]),
+    ):
+        with index.watch() as seen:
+            said = publish("--check-url", f"{index.url}/simple/", *dist(artifact), status=status).output
+        assert uploads(seen) == answers
+        assert {request.status for request in seen if request.method == "GET"} == {401}
+    assert f"File already exists: {first.filename} " in said
+
+
+def test_59_uv_publish_checks_at_a_named_index(run, tools, index, dist, tmp_path):
+    project = tmp_path / "project"
+    (path,) = dist(build_wheel("uv-named", "1.0"))
+    project.joinpath("pyproject.toml").write_text(
+        '[project]\nname = "uv-named"\nversion = "1.0"\n[[tool.uv.index]]\nname = "private"\n'
+        f'url = "{index.url}/simple/"\npublish-url = "{index.url}/"\n'
+    )
+    environ = {
+        "UV_NO_CONFIG": "0",
+        "UV_PUBLISH_USERNAME": "writer",
+        "UV_PUBLISH_PASSWORD": PASSWORDS["writer"],
+        "UV_INDEX_PRIVATE_USERNAME": "reader",
+        "UV_INDEX_PRIVATE_PASSWORD": PASSWORDS["reader"],
+    }
+    for expected in ([200], []):
+        with index.watch() as seen:
+            said = run(tools / "uv", "publish", "--index", "private", path, cwd=project, **environ).output
+        assert uploads(seen) == expected
+    assert "already exists, skipping" in said
+
+
 def test_79_uv_sends_an_attestation_by_itself(publish, index, dist):
     wheel = build_wheel("uv-attested", "1.0")
     (path,) = dist(wheel)
