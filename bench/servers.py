@@ -67,16 +67,41 @@ class Resource:
         return len(self.reply.body) > 10_000_000
 
 
-class Bare:
+class Started:
+    """A server of one command in a folder, from entering to leaving; its log lies in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir()
+        folder.chmod(0o755)
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._process = _start(self.command(), self.folder, self.port)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+
+    @property
+    def pids(self) -> list[int]:
+        assert self._process is not None
+        return [self._process.pid, *children(self._process.pid)]
+
+
+class Bare(Started):
     """A view that knows its answers: what Pyramid and gunicorn cost by themselves."""
 
     name = "bare view"
 
     def __init__(self, folder: Path, resources: Mapping[str, Resource]) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir()
+        super().__init__(folder)
         known = {}
         for number, (line, resource) in enumerate(resources.items()):
             (folder / str(number)).write_bytes(resource.reply.body)
@@ -86,35 +111,21 @@ class Bare:
         (folder / "known.json").write_text(json.dumps(known))
         (folder / "bare_view.py").write_text(_BARE)
 
-    def __enter__(self) -> Self:
+    def command(self) -> list[str]:
         command = [sys.executable, "-m", "gunicorn", "-c", "python:pypicloud_lite.cli.gunicorn_settings"]
-        command += [f"--bind=127.0.0.1:{self.port}", "--workers=1", "--threads=8", "bare_view:application()"]
-        self._process = _start(command, self.folder, self.port)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        _stop(self._process)
-
-    @property
-    def pids(self) -> list[int]:
-        assert self._process is not None
-        return [self._process.pid, *children(self._process.pid)]
+        return [*command, f"--bind=127.0.0.1:{self.port}", "--workers=1", "--threads=8", "bare_view:application()"]
 
     def ask(self, line: str, resource: Resource) -> bytes:
         return request("GET", f"/{line}", resource.headers)
 
 
-class Nginx:
+class Nginx(Started):
     """The limit: files from the disk's cache, by sendfile."""
 
     name = "nginx"
 
     def __init__(self, folder: Path, resources: Mapping[str, Resource]) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir()
-        folder.chmod(0o755)
+        super().__init__(folder)
         locations = []
         for line, resource in resources.items():
             (folder / line).write_bytes(resource.reply.body)
@@ -126,20 +137,8 @@ class Nginx:
         """Where nginx is, if it is installed."""
         return shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
-    def __enter__(self) -> Self:
-        program = self.program()
-        assert program is not None
-        command = [program, "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
-        self._process = _start(command, self.folder, self.port)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        _stop(self._process)
-
-    @property
-    def pids(self) -> list[int]:
-        assert self._process is not None
-        return [self._process.pid, *children(self._process.pid)]
+    def command(self) -> list[str]:
+        return [str(self.program()), "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
 
     def ask(self, line: str, resource: Resource) -> bytes:
         headers = dict(resource.headers)
@@ -211,9 +210,3 @@ def _start(command: Sequence[str], folder: Path, port: int) -> subprocess.Popen[
             return process
     process.kill()
     raise RuntimeError((folder / "server.log").read_text())
-
-
-def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    if process is not None:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)

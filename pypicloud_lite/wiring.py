@@ -80,7 +80,7 @@ MODELS: tuple[type[Settings], ...] = (
 """Every feature's settings; those of the chosen storage and access backends join them."""
 
 
-_SERVER = """\
+SERVER_SECTION = """\
 # For pserve alone: ppc-serve and gunicorn --paste take their address from the command line.
 [server:main]
 use = egg:gunicorn#main
@@ -88,6 +88,7 @@ config = python:pypicloud_lite.cli.gunicorn_settings
 host = 127.0.0.1
 port = 8080
 """
+"""What every INI file of this server has for ``pserve``."""
 
 
 def config_sample() -> str:
@@ -102,7 +103,7 @@ def config_sample() -> str:
             ("Files in a bucket: pypi.storage = s3", [S3Settings]),
             ("The catalog", [DatabaseSettings]),
         ],
-        before=_SERVER,
+        before=SERVER_SECTION,
     )
 
 

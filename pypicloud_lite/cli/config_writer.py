@@ -11,22 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pypicloud_lite.settings.environment import variable
+from pypicloud_lite.wiring import SERVER_SECTION
 
 # Letters and digits only, so that it can be pasted into a shell, a URL and a .pypirc as it is.
 _ALPHABET = "".join(c for c in string.ascii_letters + string.digits if c not in "0O1lI")
 _LENGTH = 24
 _OURS_ALONE = 0o600
 
-_SERVER = """\
+_HEAD = """\
 # {head} config.ini.sample explains every key; write a percent sign as %%.
 
-# For pserve. ppc-serve and gunicorn --paste take their address from the command line.
-[server:main]
-use = egg:gunicorn#main
-config = python:pypicloud_lite.cli.gunicorn_settings
-host = 127.0.0.1
-port = 8080
-
+{server}
 # The application. What is added at the end of this file belongs to it.
 [app:main]
 use = egg:pypicloud_lite
@@ -55,7 +50,7 @@ class Plan:
     def text(self, *, with_secrets: bool) -> str:
         """The INI file."""
         keys = {**self.keys, **(self.secrets if with_secrets else {})}
-        blocks = [_SERVER.format(head=self.head)]
+        blocks = [_HEAD.format(head=self.head, server=SERVER_SECTION)]
         for group in _grouped(keys):
             about = _ABOUT.get(next(iter(group)))
             lines = [f"# {about}"] if about else []
