@@ -71,17 +71,15 @@ class Started:
     """A server of one command in a folder, from entering to leaving; its log lies in the folder."""
 
     def __init__(self, folder: Path) -> None:
+        self.command: list[str] = []
         self.folder = folder
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
         folder.chmod(0o755)
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
-
     def __enter__(self) -> Self:
-        self._process = _start(self.command(), self.folder, self.port)
+        self._process = _start(self.command, self.folder, self.port)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -110,10 +108,8 @@ class Bare(Started):
             known[f"/{line}"] = (str(number), kept, not resource.is_large)
         (folder / "known.json").write_text(json.dumps(known))
         (folder / "bare_view.py").write_text(_BARE)
-
-    def command(self) -> list[str]:
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:pypicloud_lite.cli.gunicorn_settings"]
-        return [*command, f"--bind=127.0.0.1:{self.port}", "--workers=1", "--threads=8", "bare_view:application()"]
+        self.command = [sys.executable, "-m", "gunicorn", "-c", "python:pypicloud_lite.cli.gunicorn_settings"]
+        self.command += [f"--bind=127.0.0.1:{self.port}", "--workers=1", "--threads=8", "bare_view:application()"]
 
     def ask(self, line: str, resource: Resource) -> bytes:
         return request("GET", f"/{line}", resource.headers)
@@ -131,14 +127,12 @@ class Nginx(Started):
             (folder / line).write_bytes(resource.reply.body)
             locations.append(_location(line, resource.reply.headers))
         (folder / "nginx.conf").write_text(_NGINX.format(port=self.port, folder=folder, locations="\n".join(locations)))
+        self.command = [str(self.program()), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
 
     @staticmethod
     def program() -> str | None:
         """Where nginx is, if it is installed."""
         return shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-
-    def command(self) -> list[str]:
-        return [str(self.program()), "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
 
     def ask(self, line: str, resource: Resource) -> bytes:
         headers = dict(resource.headers)
