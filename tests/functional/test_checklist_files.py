@@ -150,6 +150,19 @@ def test_33_ranges_are_read_through_this_server_where_that_was_asked_for(make_wo
         assert "X-Accel-Redirect" not in answer.headers
 
 
+def test_33_ranges_of_objects_in_s3_too(make_world, s3_options):
+    world = make_world({"pypi.storage": "s3", "pypi.stream_files": "true", **s3_options})
+    world.upload(WHEEL)
+    for kind in ADDRESSES:
+        url = address(kind, WHEEL)
+        for asked, part in (("bytes=100-199", slice(100, 200)), ("bytes=-50", slice(-50, None))):
+            answer = world.get(url, status=206, Range=asked)
+            assert answer.body == WHEEL.data[part]
+            assert "Location" not in answer.headers
+        world.get(url, status=416, Range=f"bytes={len(WHEEL.data)}-")
+        assert world.get(url, status=200, Range="bytes=0-9", If_Range='"other"').body == WHEEL.data
+
+
 def test_34_head_and_get_accept_ranges(demo):
     for kind in ADDRESSES:
         for ask in (demo.get, demo.head):
