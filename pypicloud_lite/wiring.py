@@ -33,7 +33,7 @@ from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
 from pypicloud_lite.ops.report import Report
-from pypicloud_lite.ops.rescan import Rescan, turn_in_folder
+from pypicloud_lite.ops.rescan import Rescan
 from pypicloud_lite.ops.resync import Progress, Resync
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
@@ -52,6 +52,7 @@ from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.settings.source import RawSettings, read_ini
 from pypicloud_lite.storage.backends.local import LocalSettings
+from pypicloud_lite.storage.backends.local_turns import turn_in_folder
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.web.health import Health

@@ -8,13 +8,10 @@ writes it any more.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 
@@ -22,12 +19,10 @@ from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.foreign import ForeignFiles, Seen, Taken, seen_in
 from pypicloud_lite.ops.inventory import Foreign, Inventory, take_inventory
 from pypicloud_lite.ops.report import Report
-from pypicloud_lite.storage.backends.local_tree import TEMPORARIES
 from pypicloud_lite.storage.port import BlobInfo, Storage
 
 RESCAN = Author("rescan")
@@ -38,8 +33,6 @@ _SETTLED = timedelta(seconds=2)
 # So many files may go at once; of more, only half of all.
 _FEW = 10
 _MAX_TOLD = 10_000
-# Of an interval: clocks and threads are not exact.
-_NEARLY = 0.9
 
 Turn = Callable[[], AbstractContextManager[bool]]
 """Whether it is this process's turn to look; nobody else looks while the scope is open."""
@@ -169,33 +162,3 @@ class _Fingerprint:
 
     def value(self) -> int:
         return self._sum
-
-
-@contextmanager
-def turn_in_folder(folder: Path, seconds: float, clock: Clock) -> Iterator[bool]:
-    """Whether it is this process's turn, by a file in the storage's folder: see :data:`Turn`.
-
-    The lock ends with its process, and the file's time tells when somebody looked last.
-    """
-    place = folder / TEMPORARIES
-    try:
-        place.mkdir(exist_ok=True)
-        descriptor = os.open(place / "rescan", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StorageUnavailable(f"storage.dir {folder} cannot be used: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        now, status = clock().timestamp(), os.fstat(descriptor)
-        # A file without content is new: nobody has looked yet. Times from the future do not count.
-        if status.st_size and 0 <= now - status.st_mtime < seconds * _NEARLY:
-            yield False
-            return
-        yield True
-        os.pwrite(descriptor, b"1", 0)
-        os.utime(descriptor, (now, now))
-    finally:
-        os.close(descriptor)

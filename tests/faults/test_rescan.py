@@ -12,7 +12,7 @@ import pytest
 
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import StorageUnavailable
-from pypicloud_lite.ops.rescan import turn_in_folder
+from pypicloud_lite.storage.backends.local_turns import turn_in_folder
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.world import JSON
 
