@@ -17,7 +17,8 @@ from pypicloud_lite.testing.live import LiveServer, write_config
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_in_flight_is_answered(tmp_path, number, whole_group):
     settings = {"pypi.default_write": "everyone", "pypi.default_read": "everyone"}
-    with LiveServer(tmp_path, settings) as server:
+    # One worker: a second one might still be starting, and ends otherwise then.
+    with LiveServer(tmp_path, settings, workers=1) as server:
         master = server.process
         with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
             body = b'--b\r\nContent-Disposition: form-data; name=":action"\r\n\r\nsubmit\r\n--b--\r\n'
