@@ -22,7 +22,7 @@ from pypicloud_lite.catalog.model import (
 )
 from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.restore import Restoration
-from pypicloud_lite.catalog.rows import LISTED_FILES, dumped, file_values, new_id, optional_text, reservation_values
+from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
 from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
     catalog_state,
@@ -51,14 +51,11 @@ _INSERT_PROJECT = insert(projects)
 _TOUCH_PROJECT = (
     update(projects)
     .where(projects.c.id == bindparam("project_id"))
-    .values(
-        serial=bindparam("new_serial"),
-        revision=bindparam("new_revision"),
-    )
+    .values(serial=bindparam("new_serial"), revision=bindparam("new_revision"))
 )
-_ONE_MORE = _TOUCH_PROJECT.values(file_count=projects.c.file_count + 1, display_name=bindparam("new_display_name"))
-_COUNT_AGAIN = _TOUCH_PROJECT.values(file_count=LISTED_FILES)
-_COUNT_AGAIN_AND_DUE = _COUNT_AGAIN.values(document_due=bindparam("now"))
+_COUNT = _TOUCH_PROJECT.values(file_count=projects.c.file_count + bindparam("more"))
+_COUNT_AND_NAME = _COUNT.values(display_name=bindparam("new_display_name"))
+_COUNT_AND_DUE = _COUNT.values(document_due=bindparam("now"))
 _SET_STATUS = _TOUCH_PROJECT.values(
     status=bindparam("new_status"), status_reason=bindparam("new_reason"), document_due=bindparam("now")
 )
@@ -75,6 +72,7 @@ _FORGET_RESERVATIONS = delete(reservations).where(
 _INSERT_FILE = insert(files)
 _INSERT_CORE = insert(file_metadata)
 _DELETE_FILE = delete(files).where(files.c.id == bindparam("file_id"))
+_DELETE_REMOVING = _DELETE_FILE.where(files.c.manifest == "removing")
 _BEGIN_REMOVAL = (
     update(files).where(files.c.id == bindparam("file_id"), files.c.manifest != "removing").values(manifest="removing")
 )
@@ -134,7 +132,7 @@ class SqlWriter(SqlReader):
         if project_id is None:
             project_id = self._insert_project(record, display_name, serial)
         else:
-            self._touch(_ONE_MORE, project_id, new_display_name=display_name)
+            self._touch(_COUNT_AND_NAME, project_id, more=1, new_display_name=display_name)
         self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=record.filename.value)
         added = self._insert_file(replace(record, serial=serial), project_id, core)
         self._journal_file("add file", added)
@@ -143,11 +141,12 @@ class SqlWriter(SqlReader):
     def replace_file(self, old: FileRecord, record: FileRecord, core: Mapping[str, Any]) -> FileRecord | None:
         """See the port. The new row has a new id: who still holds the old one cannot mark it."""
         project_id = self._project_id(record.index, record.project)
-        if project_id is None or not self._execute(_DELETE_FILE, file_id=old.id):
+        listed = self._delete_file(old.id) if project_id is not None else None
+        if project_id is None or listed is None:
             return None
         serial = self.draw_serial()
         added = self._insert_file(replace(record, serial=serial), project_id, core)
-        self._touch(_COUNT_AGAIN, project_id)
+        self._touch(_COUNT, project_id, more=0 if listed else 1)
         self._journal_file("replace file", added, {"replaced_sha256": old.digests.sha256})
         return added
 
@@ -206,17 +205,19 @@ class SqlWriter(SqlReader):
         """See the port."""
         if self._execute(_BEGIN_REMOVAL, file_id=record.id):
             self.draw_serial()
-            self._touch_named(_COUNT_AGAIN, record.index, record.project)
+            self._touch_named(_COUNT, record.index, record.project, more=-1)
             self._journal_file("begin removal", record)
             return True
         return bool(self._connection.execute(_IS_THERE, {"file_id": record.id}).scalar())
 
     def remove_file(self, record: FileRecord, *, reserve: bool = True) -> bool:
         """See the port."""
-        if not self._execute(_DELETE_FILE, file_id=record.id):
+        listed = self._delete_file(record.id)
+        if listed is None:
             return False
         serial = self.draw_serial()
-        self._touch_named(_COUNT_AGAIN_AND_DUE, record.index, record.project, now=self._clock())
+        more = -1 if listed else 0
+        self._touch_named(_COUNT_AND_DUE, record.index, record.project, more=more, now=self._clock())
         filename = record.filename.value
         if reserve:
             self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=filename)
@@ -321,6 +322,12 @@ class SqlWriter(SqlReader):
         added = replace(record, id=new_id(result))
         self._execute(_INSERT_CORE, file_id=added.id, core=dumped(core))
         return added
+
+    def _delete_file(self, file_id: int) -> bool | None:
+        """Whether the row was listed until now; None where there was none. A removal that began has left the count."""
+        if self._execute(_DELETE_REMOVING, file_id=file_id):
+            return False
+        return True if self._execute(_DELETE_FILE, file_id=file_id) else None
 
     def _touch(self, statement: Any, project_id: int, **values: Any) -> None:
         """Give the project the scope's serial and a new revision, and what else the statement sets."""

@@ -23,6 +23,9 @@ from pypicloud_lite.storage.port import Storage
 
 _log = structlog.get_logger("pypicloud_lite.changes")
 
+# Rows that one transaction removes: other writers wait for it.
+_AT_ONCE = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -65,8 +68,8 @@ class Changes:
         """
         with self._catalog.write(author) as catalog:
             rows = [row for row in selection.rows(catalog) if catalog.begin_removal(row)]
-        for row in rows:
-            self._finish_removal(row, author)
+        if rows:
+            self._finish_removals(rows, author)
         return rows
 
     def yank(self, selection: Selection, author: Author, reason: str | None, *, yanked: bool) -> list[FileRecord]:
@@ -116,7 +119,7 @@ class Changes:
         if record.manifest is ManifestState.DONE:
             return True
         if record.manifest is ManifestState.REMOVING:
-            self._finish_removal(record, HOUSEKEEPING)
+            self._finish_removals([record], HOUSEKEEPING)
             return False
         return self._sidecars.tell(record)
 
@@ -125,24 +128,35 @@ class Changes:
         with self._catalog.read() as catalog:
             pending = catalog.pending(since_before, limit)
             due = catalog.documents_due(since_before, limit)
+        removing: dict[tuple[IndexName, ProjectName], list[FileRecord]] = {}
         for record in pending:
-            _attempt(partial(self.settle, record), filename=str(record.filename))
+            if record.is_listed:
+                _attempt(partial(self.settle, record), filename=str(record.filename))
+            else:
+                removing.setdefault((record.index, record.project), []).append(record)
+        for (_index, name), records in removing.items():
+            _attempt(partial(self._finish_removals, records, HOUSEKEEPING), project=str(name))
         for project in due:
             _attempt(partial(self._sidecars.tell_project, project.index, project.name), project=str(project.name))
         return len(pending) + len(due)
 
-    def _finish_removal(self, record: FileRecord, author: Author) -> None:
-        """Any number of callers may do this at once: each step is harmless when it was done already.
+    def _finish_removals(self, records: Sequence[FileRecord], author: Author) -> None:
+        """Of one project; any number of callers may do this at once: each step is harmless when it was done already.
 
-        The reservation is in ``project.json`` before the row goes, as the row would not bring it there if this
-        process died in between.
+        The reservations are in ``project.json`` before the rows go, as the rows would not bring them there if this
+        process died in between. Costs two documents, however many files there are.
         """
-        self._storage.delete(record.manifest_key)
-        self._sidecars.reserve(record)
-        with self._catalog.write(author) as catalog:
-            catalog.remove_file(record)
-        self._sidecars.tell_project(record.index, record.project)
-        self._sidecars.discard(record)
+        index, project = records[0].index, records[0].project
+        for record in records:
+            self._storage.delete(record.manifest_key)
+        self._sidecars.reserve(index, project, records)
+        for start in range(0, len(records), _AT_ONCE):
+            with self._catalog.write(author) as catalog:
+                for record in records[start : start + _AT_ONCE]:
+                    catalog.remove_file(record)
+        self._sidecars.tell_project(index, project)
+        for record in records:
+            self._sidecars.discard(record)
 
 
 def _attempt(settle: Callable[[], object], **what: str) -> None:

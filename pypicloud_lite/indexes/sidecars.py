@@ -7,7 +7,7 @@ died or the storage was away, is found by :mod:`~pypicloud_lite.indexes.changes`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pypicloud_lite.catalog.model import Author, FileRecord, Reservation
@@ -57,19 +57,15 @@ class Sidecars:
         with self._catalog.write(HOUSEKEEPING) as catalog:
             return catalog.mark_manifest(row, done=True)
 
-    def reserve(self, record: FileRecord) -> None:
-        """Bring the reservation of a file that is being removed into ``project.json``, before its row goes."""
+    def reserve(self, index: IndexName, name: ProjectName, removing: Sequence[FileRecord]) -> None:
+        """Bring the reservations of files that are being removed into ``project.json``, before their rows go."""
         with self._catalog.read() as catalog:
-            project = catalog.project(record.index, record.project)
-            reservations = catalog.reservations(record.index, record.project)
-            there = catalog.file(record.index, str(record.filename))
-        if project is None or there is None or there.id != record.id:
-            return
-        # The row's removal will draw a serial of its own; what matters until then is that this one is above the file's.
-        serial = record.serial + 1
-        mine = Reservation(record.index, record.project, str(record.filename), record.digests.sha256, serial)
-        document = encode_project(project, [*reservations, mine])
-        self._storage.write(project_document(record.index, record.project), document)
+            project = catalog.project(index, name)
+            reservations = catalog.reservations(index, name)
+            there = {row.id for row in catalog.files(index, name)}
+        mine = [_reservation(record) for record in removing if record.id in there]
+        if project is not None and mine:
+            self._storage.write(project_document(index, name), encode_project(project, [*reservations, *mine]))
 
     def tell_project(self, index: IndexName, name: ProjectName) -> None:
         """Write ``project.json`` from the catalog, or delete it where the project is forgotten."""
@@ -103,3 +99,12 @@ class Sidecars:
                 self._storage.delete(key)
             except PpcError:
                 return
+
+
+def _reservation(record: FileRecord) -> Reservation:
+    """That of a file whose row is still there.
+
+    The row's removal will draw a serial of its own; what matters until then is that this one is above the file's.
+    """
+    serial = record.serial + 1
+    return Reservation(record.index, record.project, str(record.filename), record.digests.sha256, serial)

@@ -9,6 +9,7 @@ import pytest
 
 from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.kernel.clock import system_clock
+from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.world import basic
 
@@ -393,3 +394,33 @@ def test_what_a_dead_process_left_is_told_later(demo, monkeypatch, tmp_path, mak
 def state_of(world):
     page = world.project("demo")
     return json.loads(json.dumps(page))
+
+
+@pytest.fixture
+def written(world, monkeypatch):
+    """The keys of all documents that are written."""
+    keys, write = [], world.services.storage.write
+
+    def noted(key, data):
+        keys.append(key)
+        write(key, data)
+
+    monkeypatch.setattr(world.services.storage, "write", noted)
+    return keys
+
+
+def test_deleting_many_files_writes_two_documents(world, written, queries):
+    """However many there are: each file's reservation is in both."""
+    counts = []
+    for total in (3, 12):
+        for number in range(total):
+            world.upload(build_sdist(f"many{total}", f"{number}.0"))
+        written.clear()
+        with queries(world) as seen:
+            world.send("DELETE", f"/api/package/many{total}/")
+        counts.append((len(written), len(seen) / total))
+        with world.services.catalog.read() as catalog:
+            kept = catalog.reservations(world.services.index, ProjectName(f"many{total}"))
+        assert len(kept) == total
+    assert [documents for documents, _queries in counts] == [2, 2]
+    assert counts[1][1] < counts[0][1]
