@@ -49,9 +49,9 @@ class Container:
         self.overlay(ROOM / f"{name}-layers")
         self.mount("--rbind", "/dev", self.root / "dev")
         self.mount("--bind", self.volume, self.inside(IMAGE["volumes"][0]))
-        self.mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", self.root / "tmp")
-        # It must not be there that the program comes from.
+        # It must not be there that the program comes from; it may itself lie below /tmp.
         self.mount("-t", "tmpfs", "tmpfs", self.inside(str(CHECKOUT)))
+        self.mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", self.root / "tmp")
 
     def overlay(self, layers):
         """The image's files over this machine, read-only; hard links, as one layer cannot be mounted twice."""
