@@ -47,7 +47,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn")
     parser.add_argument("--uploads", type=int, default=200, help="files of a turn")
     parser.add_argument("--starts", type=int, default=3, help="cold starts of each kind; 0 leaves them out")
-    parser.add_argument("--profile", metavar="LINE", help="profile this line instead of the most expensive one")
+    parser.add_argument(
+        "--profile", metavar="LINE", choices=todo.NAMES, help="profile this line instead of the most expensive one"
+    )
     parser.add_argument("--no-profile", action="store_true")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every round there too")
     return parser.parse_args()
@@ -131,9 +133,14 @@ class Bench:
         if warm_up:
             return
         spent = meter.spent
-        p95 = statistics.quantiles(answers.seconds, n=20)[-1] if answers.count > 1 else answers.seconds[0]
+        cuts = statistics.quantiles(answers.seconds * 2, n=20)
         found = report.Round(
-            spent.cpu / answers.count * 1000, spent.wall / answers.count * 1000, spent.foreign, p95 * 1000
+            spent.cpu / answers.count * 1000,
+            spent.wall / answers.count * 1000,
+            spent.foreign,
+            cuts[9] * 1000,
+            cuts[18] * 1000,
+            answers.size / answers.count,
         )
         self.lines.setdefault(name, report.Line(name)).add(server.name, found)
 
@@ -141,16 +148,15 @@ class Bench:
         lines = list(self.lines.values())
         print(report.table(lines, OURS, BARE, NGINX))
         for line in lines:
+            if line.name == "file-30MB":
+                print(report.throughput(line, (OURS, BARE, NGINX)))
             if line.name in todo.UPLOADS:
-                slow = [statistics.median(one.p95_ms for one in line.rounds[name]) for name in (OURS, BARE)]
-                print(
-                    f"{line.name}: 95 of 100 within {slow[0]:.1f} ms; the bare view's, one fsync each, {slow[1]:.1f} ms"
-                )
+                print(report.slowness(line, OURS, BARE))
         if starts:
             print(report.pairs("cold start, seconds", starts, "s"))
         print(report.pairs("memory of master and one worker", mib, "MiB"))
         if self.options.json:
-            self.options.json.write_text(json.dumps(report.as_document(lines), indent=1))
+            self.options.json.write_text(json.dumps(report.as_document(lines, starts=starts, memory=mib), indent=1))
 
     def _profile(self, live: LiveServer, ours: Ours, resources: Mapping[str, Resource]) -> None:
         name = self.options.profile or report.most_expensive(list(self.lines.values()), OURS, BARE)

@@ -16,7 +16,9 @@ class Round:
     cpu_ms: float
     wall_ms: float
     foreign: float
+    p50_ms: float = 0.0
     p95_ms: float = 0.0
+    bytes: float = 0.0
 
 
 @dataclass
@@ -92,6 +94,29 @@ def most_expensive(lines: Sequence[Line], ours: str, bare: str) -> str:
     return max(lines, key=lambda line: statistics.median(line.ratios(ours, bare) or [0.0])).name
 
 
-def as_document(lines: Sequence[Line]) -> list[dict[str, object]]:
+def slowness(line: Line, ours: str, bare: str) -> str:
+    """How long one request took, for half of them and for 95 of 100."""
+    said = []
+    for name in (ours, bare):
+        half, most = (
+            statistics.median(getattr(one, field) for one in line.rounds[name]) for field in ("p50_ms", "p95_ms")
+        )
+        said.append(f"{name} {half:.1f} and {most:.1f} ms")
+    return f"{line.name}, half and 95 of 100 within: {', '.join(said)}"
+
+
+def throughput(line: Line, servers: Sequence[str]) -> str:
+    """Megabytes a second, and CPU seconds for a gigabyte."""
+    said = []
+    for name in servers:
+        if name in line.rounds:
+            size = statistics.median(one.bytes for one in line.rounds[name])
+            said.append(
+                f"{name} {size / line.wall(name) / 1000:.0f} MB/s, {line.cpu(name) / size * 1e6:.2f} s of CPU a GB"
+            )
+    return f"{line.name}: {'; '.join(said)}"
+
+
+def as_document(lines: Sequence[Line], **more: object) -> dict[str, object]:
     """For ``--json``."""
-    return [asdict(line) for line in lines]
+    return {"lines": [asdict(line) for line in lines], **more}

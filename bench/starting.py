@@ -32,12 +32,12 @@ Times = dict[str, tuple[float, float | None]]
 
 
 def cold_starts(folder: Path, settings: dict[str, str], bare: Bare, times: int) -> Times:
-    """Medians in seconds, with an empty catalog and with one of 5,000 projects."""
+    """Medians in seconds, with a catalog of one project and with one of 5,000 projects."""
     theirs = _median(bare, "/page10", times)
     rows: Times = {}
-    for name, projects in (("empty", 0), (f"{PROJECTS:,} projects", PROJECTS)):
+    for name, projects in (("1 project", 1), (f"{PROJECTS:,} projects", PROJECTS)):
         server = LiveServer(folder / f"cold-{projects}", settings, workers=1)
-        fill(server.config, {f"p{number}": 1 for number in range(projects or 1)})
+        fill(server.config, {f"p{number}": 1 for number in range(projects)})
         for path in ("/health/live", "/simple/p0/"):
             rows[f"first answer of {path}, {name}"] = (_median(server, path, times), theirs)
     return rows

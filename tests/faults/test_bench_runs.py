@@ -25,7 +25,10 @@ def test_one_turn_of_each_line(tmp_path, missing):
         [sys.executable, "-m", "bench", *options], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    lines = json.loads((tmp_path / "rounds.json").read_text())
+    document = json.loads((tmp_path / "rounds.json").read_text())
+    lines = document["lines"]
+    assert len(document["starts"]) == 4
+    assert len(document["memory"]) == 2
     assert [one["name"] for one in lines] == list(NAMES)
     for one in lines:
         servers = {"pypicloud_lite", "bare view"} | (set() if one["name"].startswith("upload") else {"nginx"})
