@@ -138,12 +138,17 @@ class Ingest:
     def _enter_adopted(
         self, record: FileRecord, file: Adopted, author: Author, instead_of: FileRecord | None
     ) -> FileRecord:
+        """The row; :class:`FilenameTaken` also where a deletion came between: what was deleted does not come back."""
+        filename = str(record.filename)
         with self._catalog.write(author) as catalog:
-            if instead_of is not None:
-                row = catalog.replace_file(instead_of, record, file.core)
+            if instead_of is None and catalog.reservation(record.index, filename) is None:
+                return catalog.add_file(record, file.core, file.display_name)
+            there = catalog.file(record.index, filename)
+            if instead_of is not None and there is not None and there.id == instead_of.id and there.is_listed:
+                row = catalog.replace_file(there, record, file.core)
                 if row is not None:
                     return row
-            return catalog.add_file(record, file.core, file.display_name)
+            raise FilenameTaken(f"{filename} was deleted or replaced meanwhile: it is left as it is")
 
     def forget_sidecars(self, record: FileRecord) -> None:
         """Remove what lies beside a file's bytes, and never those, which are another's."""

@@ -27,7 +27,7 @@ class Taken(Enum):
 
     IN = "in"
     LEFT = "left"  # for good, until it changes
-    LATER = "later"  # it was being written
+    LATER = "later"  # it was being written, or could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class ForeignFiles:
             return Taken.LEFT
         except (Refused, InsufficientStorage) as error:
             report.remarks.append(f"{foreign.info.key}: cannot be read, skipped: {error.message}")
-            return Taken.LEFT
+            return Taken.LATER
         except FilenameTaken:
             report.remarks.append(f"{foreign.info.key}: another file of that name came first, skipped")
             return Taken.LEFT

@@ -337,3 +337,47 @@ def test_uploads_deletions_and_dropped_files_while_it_looks(folder):
     site.lose_database()
     assert site.resync().remarks == []
     assert [site.world.get(f"/simple/{name}/", Accept=JSON).json["files"] for name in ("up", "drop")] == before
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["replaced", "new"])
+def test_a_deletion_that_comes_between_wins(folder, monkeypatch, known):
+    """The file was read already, and its name is deleted over HTTP before it can be entered."""
+    world, enter = folder.site.world, folder.site.world.services.ingest._enter_adopted
+    folder.put(SDIST.filename, SDIST.data)
+    if known:
+        folder.put(WHEEL.filename, WHEEL.data)
+    folder.look()
+    folder.put(WHEEL.filename, OTHER.data, age=5)
+
+    def late(*arguments):
+        if not known:
+            world.upload(WHEEL)
+        world.delete(f"/api/package/demo/{WHEEL.filename}")
+        return enter(*arguments)
+
+    monkeypatch.setattr(world.services.ingest, "_enter_adopted", late)
+    report = folder.look()
+    assert (report.imported, report.replaced) == (0, 0)
+    assert "came first" in report.remarks[0]
+    assert folder.listed() == {SDIST.filename: SDIST.sha256}
+    assert [each.filename for each in folder.site.reservations()] == [WHEEL.filename]
+    before = folder.site.page()
+    folder.site.lose_database()
+    folder.site.resync()
+    assert folder.site.page() == before
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(folder, monkeypatch):
+    """Its owner mends the rights, which changes neither its size nor its time."""
+    folder.put(WHEEL.filename, WHEEL.data)
+    storage = folder.site.world.services.storage
+
+    def refuse(_key, _span=None):
+        raise StorageUnavailable("Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "open", refuse)
+        report = folder.look()
+        assert report.imported == 0
+        assert "cannot be read" in report.remarks[0]
+    assert folder.look().imported == 1
