@@ -20,7 +20,7 @@ from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError, InvalidName, NotFound, PpcError
 from pypicloud_lite.kernel.filenames import Filename
-from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.kernel.versions import normalised_version
 from pypicloud_lite.wiring import Services, build, load_settings, prepare
 
@@ -99,8 +99,3 @@ def readable_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def quoted(text: str) -> str:
-    """A name from outside, as it may be printed."""
-    return shown(text)

@@ -31,11 +31,7 @@ class Sidecars:
 
     def tell_new(self, row: FileRecord, core: Mapping[str, Any], display_name: str) -> bool:
         """Write the manifest of a row that was made just now; False when it is being removed already."""
-        self._storage.write(row.manifest_key, encode_manifest(row, core, display_name))
-        with self._catalog.write(HOUSEKEEPING) as catalog:
-            if catalog.mark_manifest(row, done=True):
-                return True
-        return self.tell(row)
+        return self._write(row, core, display_name) or self.tell(row)
 
     def tell(self, record: FileRecord) -> bool:
         """Write the manifest of a catalogued file; False when the file is gone, being removed or replaced."""
@@ -62,8 +58,8 @@ class Sidecars:
         with self._catalog.read() as catalog:
             project = catalog.project(index, name)
             reservations = catalog.reservations(index, name)
-            there = {row.id for row in catalog.files(index, name)}
-        mine = [_reservation(record) for record in removing if record.id in there]
+            there = [catalog.file(index, str(record.filename)) for record in removing]
+        mine = [_reservation(old) for old, row in zip(removing, there, strict=True) if row and row.id == old.id]
         if project is not None and mine:
             self._storage.write(project_document(index, name), encode_project(project, [*reservations, *mine]))
 

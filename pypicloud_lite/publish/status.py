@@ -6,8 +6,8 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import Author, ProjectStatus
 from pypicloud_lite.indexes.changes import Changes
-from pypicloud_lite.kernel.errors import InvalidRequest, NotFound
-from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.kernel.errors import NotFound
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.publish.yanking import one_line
 
 
@@ -31,12 +31,3 @@ class Statuses:
         self._gate.require(identity, Permission.ADMINISTER, project)
         if not self._changes.set_status(index, project, status, one_line(reason), author):
             raise NotFound(f"There is no project {project} here: upload a file to it first")
-
-
-def parse_status(text: str) -> ProjectStatus:
-    """Read one of PEP 792's words."""
-    try:
-        return ProjectStatus(text)
-    except ValueError:
-        words = ", ".join(ProjectStatus)
-        raise InvalidRequest(f"Status {shown(text)} is unknown: send one of {words}") from None
