@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState, ProjectRecord
+from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord
 from pypicloud_lite.indexes.layout import new_home
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName

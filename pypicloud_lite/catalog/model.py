@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
@@ -174,14 +175,6 @@ class CatalogState:
     revision: int
     rebuilding_since: datetime | None
     rebuilt_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who made a change, for the journal: a user name (or the name of a command) and the caller's address."""
-
-    name: str | None
-    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

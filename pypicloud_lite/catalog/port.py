@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from pypicloud_lite.catalog.model import (
-    Author,
     CatalogState,
     FileRecord,
     JournalEntry,
@@ -25,6 +24,7 @@ from pypicloud_lite.catalog.model import (
     ReleaseRecord,
     Reservation,
 )
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Conflict
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import CursorResult, Select, bindparam, func, select
 
 from pypicloud_lite.catalog.model import (
-    Author,
     FileRecord,
     JournalEntry,
     ManifestState,
@@ -24,8 +23,10 @@ from pypicloud_lite.catalog.model import (
     ProjectStatus,
     Reservation,
 )
-from pypicloud_lite.catalog.tables import files, journal, projects, reservations
+from pypicloud_lite.catalog.tables import files, projects, reservations
 from pypicloud_lite.db.types import storable
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.journal.tables import journal
 from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
@@ -88,6 +89,7 @@ SELECT_JOURNAL: Select[Any] = select(
     journal.c.at,
     journal.c.author,
     journal.c.address,
+    journal.c.credential,
     journal.c.action,
     journal.c.index_name,
     journal.c.project,
@@ -230,14 +232,14 @@ def journal_entries(rows: Iterable[Sequence[Any]]) -> list[JournalEntry]:
         JournalEntry(
             serial,
             at,
-            Author(author, address),
+            Author(author, address, credential),
             action,
             index_name(index),
             project_name(project),
             subject,
             json.loads(detail),
         )
-        for serial, at, author, address, action, index, project, subject, detail in rows
+        for serial, at, author, address, credential, action, index, project, subject, detail in rows
     ]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.sql_reader import SqlReader
 from pypicloud_lite.catalog.sql_writer import SqlWriter
 from pypicloud_lite.db.engine import Database
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 
 

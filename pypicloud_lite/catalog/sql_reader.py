@@ -35,7 +35,8 @@ from pypicloud_lite.catalog.rows import (
     reservation_records,
 )
 from pypicloud_lite.catalog.sql_releases import SqlReleases
-from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, journal, projects, reservations
+from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, projects, reservations
+from pypicloud_lite.journal.tables import journal
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pypicloud_lite.catalog.model import (
-    Author,
     CatalogState,
     FileRecord,
     ManifestState,
@@ -29,11 +28,12 @@ from pypicloud_lite.catalog.tables import (
     file_metadata,
     filename_taken,
     files,
-    journal,
     projects,
     reservations,
 )
 from pypicloud_lite.db.failures import violates
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -97,7 +97,6 @@ _INSERT_RESERVATION = insert(reservations)
 _DELETE_RESERVATION = delete(reservations).where(
     reservations.c.index_name == bindparam("index"), reservations.c.filename == bindparam("filename_")
 )
-_INSERT_JOURNAL = insert(journal)
 
 
 def new_revision() -> int:
@@ -264,17 +263,16 @@ class SqlWriter(SqlReader):
         self, action: str, index: IndexName, project: ProjectName, subject: str | None, detail: Mapping[str, Any]
     ) -> None:
         """Append to the journal, in this transaction."""
-        self._execute(
-            _INSERT_JOURNAL,
+        append(
+            self._connection,
+            self._clock(),
+            self._author,
+            action,
+            subject=subject,
+            detail=detail,
             serial=self._state.serial,
-            at=self._clock(),
-            author=optional_text(self._author.name, 255),
-            address=optional_text(self._author.address, 255),
-            action=action,
-            index_name=str(index),
+            index=str(index),
             project=project.value,
-            subject=optional_text(subject, 255),
-            detail=dumped(detail),
         )
 
     def _journal_file(self, action: str, record: FileRecord, more: Mapping[str, Any] | None = None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -11,37 +9,18 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
     UniqueConstraint,
 )
 
+from pypicloud_lite.db.schema import TABLE_OPTIONS, metadata
 from pypicloud_lite.db.types import UtcDateTime, id_type, name_type, text_type, unicode_type
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 _INDEX_NAME = 121
 _PROJECT_NAME = 128
 _FILENAME = 200
 _STORAGE_KEY = 900
 _MYSQL_KEY_PREFIX = 255
-
-_MYSQL: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
 
 catalog_state = Table(
     "catalog_state",
@@ -52,7 +31,7 @@ catalog_state = Table(
     Column("revision", BigInteger, nullable=False),
     Column("rebuilding_since", UtcDateTime, nullable=True),
     Column("rebuilt_at", UtcDateTime, nullable=True),
-    **_MYSQL,
+    **TABLE_OPTIONS,
 )
 
 projects = Table(
@@ -72,7 +51,7 @@ projects = Table(
     UniqueConstraint("index_name", "name"),
     Index(None, "document_due"),
     sqlite_autoincrement=True,
-    **_MYSQL,
+    **TABLE_OPTIONS,
 )
 
 files = Table(
@@ -109,7 +88,7 @@ files = Table(
     Index(None, "storage_key", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
     Index(None, "home", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
     sqlite_autoincrement=True,
-    **_MYSQL,
+    **TABLE_OPTIONS,
 )
 
 file_metadata = Table(
@@ -118,7 +97,7 @@ file_metadata = Table(
     # Apart from ``files``: a project's page never reads it.
     Column("file_id", ForeignKey(files.c.id, ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("core", text_type(), nullable=False),
-    **_MYSQL,
+    **TABLE_OPTIONS,
 )
 
 reservations = Table(
@@ -132,25 +111,7 @@ reservations = Table(
     Column("serial", BigInteger, nullable=False),
     UniqueConstraint("index_name", "filename"),
     Index(None, "index_name", "project"),
-    **_MYSQL,
-)
-
-journal = Table(
-    "journal",
-    metadata,
-    Column("id", id_type(), primary_key=True),
-    Column("serial", BigInteger, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("author", unicode_type(255), nullable=True),
-    Column("address", unicode_type(255), nullable=True),
-    Column("action", name_type(60), nullable=False),
-    Column("index_name", name_type(_INDEX_NAME), nullable=False),
-    Column("project", name_type(_PROJECT_NAME), nullable=False),
-    Column("subject", unicode_type(255), nullable=True),
-    Column("detail", text_type(), nullable=False),
-    Index(None, "serial"),
-    sqlite_autoincrement=True,
-    **_MYSQL,
+    **TABLE_OPTIONS,
 )
 
 filename_taken = next(c for c in files.constraints if isinstance(c, UniqueConstraint))

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import click
 
 from pypicloud_lite.access.model import Identity
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.indexes.changes import Selection
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import BackendUnavailable, ConfigError, InvalidName, NotFound, PpcError
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName

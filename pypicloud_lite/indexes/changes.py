@@ -14,9 +14,10 @@ from functools import partial
 
 import structlog
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.sidecars import HOUSEKEEPING, Sidecars
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.storage.port import Storage

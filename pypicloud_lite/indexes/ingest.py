@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pypicloud_lite.catalog.model import Author, FileRecord, Origin
+from pypicloud_lite.catalog.model import FileRecord, Origin
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.indexes.incoming import (
@@ -27,6 +27,7 @@ from pypicloud_lite.indexes.incoming import (
 from pypicloud_lite.indexes.layout import new_home
 from pypicloud_lite.indexes.manifest import encode_manifest
 from pypicloud_lite.indexes.sidecars import Sidecars
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.errors import (

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pypicloud_lite.catalog.model import Author, FileRecord, Reservation
+from pypicloud_lite.catalog.model import FileRecord, Reservation
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.layout import project_document
 from pypicloud_lite.indexes.manifest import encode_manifest, encode_project
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import CatalogUnavailable, PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.storage.port import Storage

@@ -9,8 +9,9 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.catalog.model import Author, FileRecord, ProjectRecord
+from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
 from pypicloud_lite.indexes.changes import Selection
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.kernel.versions import normalised_version

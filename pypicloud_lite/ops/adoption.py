@@ -14,9 +14,10 @@ from typing import Any
 
 from pypicloud_lite.artifacts.model import CoreMetadata
 from pypicloud_lite.artifacts.reading import read_artifact
-from pypicloud_lite.catalog.model import Author, FileRecord
+from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.indexes.incoming import Adopted
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidArtifact, InvalidRequest, PpcError
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.inventory import Foreign

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.ops.report import Report
 from pypicloud_lite.storage.port import Storage

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState
+from pypicloud_lite.catalog.model import FileRecord, ManifestState
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InsufficientStorage, InvalidArtifact
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.adoption import Adoption, StillChanging

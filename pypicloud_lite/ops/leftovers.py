@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.layout import Place, read_place
 from pypicloud_lite.indexes.manifest import UnreadableManifest, decode_manifest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.names import StorageKey
 from pypicloud_lite.storage.port import BlobInfo, BlobNotFound, Storage

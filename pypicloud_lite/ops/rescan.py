@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.ops.foreign import ForeignFiles, Seen, Taken, seen_in

@@ -11,11 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from pypicloud_lite.catalog.model import (
-    Author,
-    FileRecord,
-    ManifestState,
-)
+from pypicloud_lite.catalog.model import FileRecord, ManifestState
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.manifest import (
@@ -25,6 +21,7 @@ from pypicloud_lite.indexes.manifest import (
     decode_manifest,
     decode_project,
 )
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey

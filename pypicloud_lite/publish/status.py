@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import Author, ProjectStatus
+from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.indexes.changes import Changes
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.publish.yanking import one_line

@@ -8,10 +8,10 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.artifacts.model import Limits
 from pypicloud_lite.artifacts.reading import read_artifact
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.incoming import NewFile, Stored
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidRequest
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown

@@ -6,7 +6,7 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Gone, InvalidRequest, PpcError, TooLarge
 from pypicloud_lite.kernel.names import IndexName, shown
 from pypicloud_lite.publish.form import FormLimits, UploadForm, read_form

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import Author, FileRecord
+from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.indexes.changes import Changes, Selection
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidRequest, NotFound
 
 MAX_REASON = 500

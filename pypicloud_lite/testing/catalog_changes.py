@@ -7,13 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from pypicloud_lite.catalog.model import (
-    Author,
-    ManifestState,
-    ProjectStatus,
-    Reservation,
-)
+from pypicloud_lite.catalog.model import ManifestState, ProjectStatus, Reservation
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.catalog_values import (
     AUTHOR,
     DEMO,

@@ -10,12 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from pypicloud_lite.catalog.model import (
-    Author,
-    FileRecord,
-    ProjectRecord,
-)
+from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
 from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey

@@ -12,8 +12,10 @@ from typing import Final
 
 from sqlalchemy import event
 
-from pypicloud_lite.catalog.tables import catalog_state, metadata
+from pypicloud_lite.access import tables as _access_tables  # noqa: F401  the metadata needs every table
+from pypicloud_lite.catalog.tables import catalog_state
 from pypicloud_lite.db.engine import Database
+from pypicloud_lite.db.schema import metadata
 from pypicloud_lite.db.settings import DatabaseSettings
 
 KINDS: Final = ("sqlite", "postgres", "mysql")

@@ -14,9 +14,10 @@ from itertools import count
 from pathlib import Path
 
 from pypicloud_lite.artifacts.reading import read_artifact
-from pypicloud_lite.catalog.model import Author, ProjectStatus
+from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.ingest import Ingest, NewFile
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName

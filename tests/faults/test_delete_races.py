@@ -14,9 +14,10 @@ from datetime import timedelta
 
 import pytest
 
-from pypicloud_lite.catalog.model import Author, ManifestState
+from pypicloud_lite.catalog.model import ManifestState
 from pypicloud_lite.indexes.changes import Changes, Selection
 from pypicloud_lite.indexes.manifest import decode_manifest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.kernel.names import ProjectName

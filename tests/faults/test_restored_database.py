@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from pypicloud_lite.artifacts.model import Limits
-from pypicloud_lite.catalog.model import Author, ManifestState
+from pypicloud_lite.catalog.model import ManifestState
 from pypicloud_lite.indexes import ingest as ingest_module
 from pypicloud_lite.indexes.incoming import NewFile
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidArtifact
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.indexes.layout import project_document
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.names import StorageKey
 from pypicloud_lite.ops.first_rebuild import FirstRebuild

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from pypicloud_lite.catalog.model import Author
 from pypicloud_lite.indexes.changes import Changes, Selection
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 

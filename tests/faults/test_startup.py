@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ManifestState
+from pypicloud_lite.catalog.model import FileRecord, ManifestState
 from pypicloud_lite.catalog.rows import file_values
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.catalog.tables import file_metadata, files, projects
 from pypicloud_lite.db.migrate import upgrade
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.filenames import Filename

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.testing.world import World
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from packaging.version import Version
 
-from pypicloud_lite.catalog.model import Author, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.testing.artifacts import build_dumb, build_egg, build_sdist, build_wheel
 from pypicloud_lite.testing.world import World, basic

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName, StorageKey

@@ -6,7 +6,7 @@ import xmlrpc.client
 
 import pytest
 
-from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.testing.artifacts import build_wheel
 from pypicloud_lite.testing.world import basic

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pypicloud_lite.catalog.model import Author, FileRecord, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName, StorageKey

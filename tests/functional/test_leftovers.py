@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_lite.catalog.model import Author
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import StorageUnavailable
 from pypicloud_lite.testing.artifacts import build_wheel

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from pypicloud_lite.catalog.model import Author, ProjectStatus
+from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.world import basic
 

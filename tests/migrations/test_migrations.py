@@ -17,15 +17,16 @@ from click.testing import CliRunner
 from sqlalchemy import inspect
 
 from pypicloud_lite.catalog.sql import SqlCatalog
-from pypicloud_lite.catalog.tables import catalog_state, metadata
+from pypicloud_lite.catalog.tables import catalog_state
 from pypicloud_lite.cli.db import main as ppc_db
 from pypicloud_lite.db import migrate
+from pypicloud_lite.db.schema import metadata
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable, ConfigError
 from pypicloud_lite.testing.databases import new_database, open_database
 
 ROOT = Path(__file__).parents[2]
-HISTORY = ["0001", "0002"]
+HISTORY = ["0001", "0002", "0003"]
 
 UPGRADE = """
 import sys

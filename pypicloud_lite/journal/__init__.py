@@ -1,0 +1,1 @@
+"""The journal: who changed what, when, from where; appended to in the transaction of the change, never altered."""
