@@ -11,11 +11,12 @@ from pathlib import Path
 from pydantic import Field
 
 from pypicloud_lite.access.authentication import Authenticator
-from pypicloud_lite.access.backends.config import ConfigAccessSettings
-from pypicloud_lite.access.backends.following import AccessFacts, FollowingAccess
+from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
+from pypicloud_lite.access.directory import Directory, InForce
+from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.policy import Rules
-from pypicloud_lite.access.port import AccessBackend
+from pypicloud_lite.access.passwords import PasswordHasher
+from pypicloud_lite.access.port import AccessBackend, AccessContext
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.throttle import LoginThrottle
@@ -122,7 +123,8 @@ class Services:
     database: Database
     storage: Storage
     catalog: Catalog
-    access: AccessBackend
+    access: Directory
+    hasher: PasswordHasher
     gate: Gate
     authenticator: Authenticator
     ingest: Ingest
@@ -138,7 +140,7 @@ class Services:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What in the configuration was understood and is probably a mistake."""
-        return (*self.settings.warnings, *getattr(self.access, "warnings", ()))
+        return (*self.settings.warnings, *self.access.warnings)
 
     def resync(self, heartbeat: Callable[[], None] = lambda: None, progress: Progress = _in_silence) -> Report:
         """Rebuild the catalog from storage."""
@@ -204,8 +206,10 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     database = Database(settings.get(DatabaseSettings))
     catalog = SqlCatalog(database, clock)
     storage: Storage = _backend(settings, "pypi.storage")
-    access, rules = _access(settings, follow)
-    gate = Gate(access, rules)
+    own = settings.get(AccessSettings)
+    context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds))
+    access = _directory(settings, context, follow)
+    gate = Gate(access, index)
     ingest = Ingest(storage, catalog, clock)
     pages = PageCache(settings.get(ServeSettings).page_cache)
     return Services(
@@ -216,6 +220,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         storage=storage,
         catalog=catalog,
         access=access,
+        hasher=context.hasher,
         gate=gate,
         authenticator=Authenticator(access, Proofs(), LoginThrottle()),
         ingest=ingest,
@@ -266,22 +271,27 @@ def _backend(settings: Loaded, key: str) -> Storage:
     return built
 
 
-def _access(settings: Loaded, follow: Path | None) -> tuple[AccessBackend, Callable[[], Rules]]:
-    in_force = _in_force(settings)
+def _directory(settings: Loaded, context: AccessContext, follow: Path | None) -> Directory:
+    in_force = _in_force(settings, context)
     if follow is None:
-        return in_force.backend, lambda: in_force.rules
-    following = FollowingAccess(follow, in_force, lambda: _in_force(load_settings(follow)))
-    return following, following.rules
+        return Directory(lambda: in_force)
+    return Directory(FollowedFile(follow, in_force, lambda: _in_force(load_settings(follow), context)))
 
 
-def _in_force(settings: Loaded) -> AccessFacts:
-    plugin = settings.plugin("pypi.auth")
-    mine = settings.get(plugin.settings)
-    if settings.admin is not None:
-        if not isinstance(mine, ConfigAccessSettings):
-            raise ConfigError("PPC_ADMIN_USER works with pypi.auth = config only: remove it")
-        mine = mine.with_admin(settings.admin.username, settings.admin.password.get_secret_value())
-    return AccessFacts(plugin.build(mine), settings.get(AccessSettings).rules())
+def _in_force(settings: Loaded, context: AccessContext) -> InForce:
+    admin, own = settings.admin, settings.get(AccessSettings)
+    backends: dict[str, AccessBackend] = {}
+    for name, plugin in settings.chain("pypi.auth").items():
+        mine = settings.get(plugin.settings)
+        if admin is not None and isinstance(mine, ConfigAccessSettings):
+            mine = mine.with_admin(admin.username, admin.password.get_secret_value())
+        backends[name] = plugin.build(mine, context)
+    if admin is not None:
+        own = own.model_copy(update={"admins": (*own.admins, admin.username)})
+        if not any(isinstance(backend, ConfigAccess) for backend in backends.values()):
+            alone = ConfigAccessSettings().with_admin(admin.username, admin.password.get_secret_value())
+            backends["environment"] = ConfigAccess.from_settings(alone, context)
+    return InForce(backends, own.holders(), own.rules())
 
 
 def _default_index(settings: Loaded) -> IndexName:

@@ -111,4 +111,4 @@ class Authenticator:
 
 
 def _identity(account: Account) -> Identity:
-    return Identity(account.username, account.groups, account.is_admin)
+    return Identity(account.username, account.groups, account.roles, credential="password")

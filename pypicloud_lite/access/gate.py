@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from pypicloud_lite.access.model import EVERYONE, NO_GRANTS, Identity, Permission, Right, Target
-from pypicloud_lite.access.policy import Rules, decide, principals
-from pypicloud_lite.access.port import AccessBackend
+from pypicloud_lite.access.directory import Directory
+from pypicloud_lite.access.grants import as_grants
+from pypicloud_lite.access.model import EVERYONE, Identity, Permission, Right, Role, ScopeWord, Target
+from pypicloud_lite.access.policy import Verdict, decide, judge, principals
 from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound, PermissionDenied, PpcError
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 
 _DOING = {
     Permission.WRITE: "upload to",
     Permission.OVERWRITE: "overwrite files of",
     Permission.DELETE: "delete files of",
     Permission.YANK: "yank files of",
-    Permission.ADMINISTER: "change the status or name of",
+    Permission.ARCHIVE: "change the status of",
+    Permission.GRANT: "change the rules of",
+    Permission.ADMINISTER: "administer",
 }
 
 
 class Gate:
     """Every permission is asked here, on the normalised name of the project that was found."""
 
-    def __init__(self, backend: AccessBackend, rules: Callable[[], Rules]) -> None:
-        self._backend = backend
-        self._rules = rules
+    def __init__(self, directory: Directory, index: IndexName) -> None:
+        self._directory = directory
+        self._index = index
 
     def allows(self, identity: Identity, permission: Permission, project: ProjectName) -> bool:
         """Whether the caller holds the permission on the project."""
         if identity.is_admin:
             return True
-        target = Target(project, self._backend.grants(project))
-        return decide(identity, permission, target, self._rules())
+        return decide(identity, permission, self._target(project), self._directory.rules())
+
+    def explain(self, identity: Identity, permission: Permission, project: ProjectName) -> Verdict:
+        """As :meth:`allows`, with the reason."""
+        return judge(identity, permission, self._target(project), self._directory.rules())
+
+    def _target(self, project: ProjectName) -> Target:
+        return Target(project, self._directory.grant_book().of(project), self._index)
 
     def unknown(self, identity: Identity, project: ProjectName) -> PpcError:
         """The answer for a project that is not there, or that the caller may not see.
@@ -56,18 +65,37 @@ class Gate:
 
     def require_write_somewhere(self, identity: Identity) -> None:
         """Refuse a caller before its file is taken in, where no rule lets it write anything: 401 or 403."""
-        reachable = principals(identity)
-        if identity.is_admin or self._rules().default_write & reachable:
+        if self._may_write_somewhere(identity):
             return
-        for grants in self._backend.all_grants().values():
-            rights = [grants.users.get(identity.username or "", ()), *(grants.groups.get(one, ()) for one in reachable)]
-            if any(Right.WRITE in some for some in rights):
-                return
         if not identity.is_authenticated:
             raise AuthenticationRequired("Log in to upload: send a user name and a password with the request")
+        if identity.scope is not None and not identity.scope.is_admin and ScopeWord.UPLOAD not in identity.scope.words:
+            raise PermissionDenied("This token may not upload: use one with the scope upload")
         raise PermissionDenied(
             f"User {identity.username} may not upload to any project: ask an administrator of this index"
         )
+
+    def _may_write_somewhere(self, identity: Identity) -> bool:
+        if identity.scope is not None and not identity.scope.is_admin and ScopeWord.UPLOAD not in identity.scope.words:
+            return False
+        if identity.roles & {Role.ADMIN, Role.WRITER}:
+            return True
+        reachable = principals(identity)
+        if self._directory.rules().default_write & reachable:
+            return True
+        grants = as_grants(self._directory.grant_book().rules())
+        rights = [grants.users.get(identity.username or "", ()), *(grants.groups.get(one, ()) for one in reachable)]
+        return any(not {Right.WRITE, Right.OWNER}.isdisjoint(some) for some in rights)
+
+    def require_administrator(self, identity: Identity, what: str) -> None:
+        """Raise unless the caller is an administrator, not limited by a token: 401 or 403. ``what``: "list users"."""
+        if identity.is_admin:
+            return
+        if not identity.is_authenticated:
+            raise AuthenticationRequired(f"Log in to {what}: only administrators may")
+        if Role.ADMIN in identity.roles:
+            raise PermissionDenied(f"This token may not {what}: use one with the scope admin, or a password")
+        raise PermissionDenied(f"User {identity.username} may not {what}: only administrators may")
 
     def require_login_where_private(self, identity: Identity) -> None:
         """Raise 401 for an anonymous caller, unless anyone may read by default.
@@ -75,19 +103,18 @@ class Gate:
         For what tells of a whole index to programs that send a password only when they are asked for one, as feed
         readers do: an empty answer would keep them from ever asking.
         """
-        if not identity.is_authenticated and EVERYONE not in self._rules().default_read:
+        if not identity.is_authenticated and EVERYONE not in self._directory.rules().default_read:
             raise AuthenticationRequired("Log in to read this: what is here is not shown to everyone")
 
     def readable(self, identity: Identity) -> Callable[[ProjectName], bool]:
         """A test for many projects at once: the rules are asked for once."""
         if identity.is_admin:
             return lambda _project: True
-        grants = self._backend.all_grants()
-        rules = self._rules()
+        book = self._directory.grant_book()
+        rules = self._directory.rules()
 
         def may_read(project: ProjectName) -> bool:
-            target = Target(project, grants.get(project, NO_GRANTS))
-            return decide(identity, Permission.READ, target, rules)
+            return decide(identity, Permission.READ, Target(project, book.of(project), self._index), rules)
 
         return may_read
 
@@ -95,4 +122,5 @@ class Gate:
         """Callers with equal keys see the same projects, until a rule changes (which changes the key)."""
         if identity.is_admin:
             return ("admin",)
-        return (self._backend.serial(), self._rules(), identity.username, principals(identity))
+        serial, rules = self._directory.serial(), self._directory.rules()
+        return (serial, rules, identity.username, principals(identity), identity.roles, identity.scope)

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 
 EVERYONE = "everyone"
 AUTHENTICATED = "authenticated"
 """The two groups that exist without being defined: all callers, and all logged-in callers."""
 
+BUILT_IN_GROUPS = frozenset({EVERYONE, AUTHENTICATED})
+
 
 class Right(StrEnum):
-    """What a grant gives."""
+    """What a grant gives. An owner may do everything to the project but overwrite and what ADMINISTER stands for."""
 
     READ = "read"
     WRITE = "write"
+    OWNER = "owner"
+
+
+class Role(StrEnum):
+    """What somebody may do to every project, whatever its rules say; a writer reads too, an admin does all."""
+
+    READER = "reader"
+    WRITER = "writer"
+    ADMIN = "admin"
 
 
 class Permission(StrEnum):
     """What a caller may be asked to hold on a project.
 
-    OVERWRITE, DELETE and YANK come on top of WRITE: the policy asks for both. ADMINISTER is the admins' alone.
+    OVERWRITE, DELETE and YANK come on top of WRITE: the policy asks for both. YANK, ARCHIVE (the project's status,
+    quarantine apart) and GRANT (its rules) are an owner's too. ADMINISTER is the admins' alone.
     """
 
     READ = "read"
@@ -32,21 +46,89 @@ class Permission(StrEnum):
     OVERWRITE = "overwrite"
     DELETE = "delete"
     YANK = "yank"
+    FILL_CACHE = "fill the cache"
+    ARCHIVE = "archive"
+    GRANT = "grant"
     ADMINISTER = "administer"
+
+
+class ScopeWord(StrEnum):
+    """What a token may be limited to."""
+
+    READ = "read"
+    UPLOAD = "upload"
+    DELETE = "delete"
+    ADMIN = "admin"
+
+
+_WORD_FOR = MappingProxyType(
+    {
+        Permission.READ: ScopeWord.READ,
+        Permission.FILL_CACHE: ScopeWord.READ,
+        Permission.WRITE: ScopeWord.UPLOAD,
+        Permission.OVERWRITE: ScopeWord.UPLOAD,
+        Permission.DELETE: ScopeWord.DELETE,
+        Permission.YANK: ScopeWord.DELETE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token is limited to, on top of what its user may do.
+
+    ``words`` are what it may do at all; ADMIN includes the others and everything else. ``projects`` are patterns of
+    normalised names and ``index`` one of ``owner/name``: empty means all of them.
+    """
+
+    words: frozenset[ScopeWord]
+    projects: tuple[str, ...] = ()
+    index: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it limits nothing."""
+        return ScopeWord.ADMIN in self.words
+
+    def allows(self, permission: Permission, target: Target) -> bool:
+        """Whether the permission on the target is within it."""
+        if self.is_admin:
+            return True
+        word = _WORD_FOR.get(permission)
+        if word is None or word not in self.words:
+            return False
+        if self.index is not None and (target.index is None or not fnmatchcase(str(target.index), self.index)):
+            return False
+        return not self.projects or any(fnmatchcase(target.project.value, pattern) for pattern in self.projects)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller: ``username`` None is the anonymous one. ``groups`` leaves out the two built-in ones."""
+    """A caller: ``username`` None is the anonymous one. ``groups`` leaves out the two built-in ones.
+
+    ``credential`` is how it proved itself (``password``, ``session``, ``token N``), for the journal.
+    """
 
     username: str | None = None
     groups: frozenset[str] = frozenset()
-    is_admin: bool = False
+    roles: frozenset[Role] = frozenset()
+    scope: Scope | None = None
+    credential: str | None = None
 
     @property
     def is_authenticated(self) -> bool:
         """Whether the caller has proved who it is."""
         return self.username is not None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may do everything, here and now: an admin, not limited by a token."""
+        return Role.ADMIN in self.roles and (self.scope is None or self.scope.is_admin)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it may act for the user in everything: no token's limits."""
+        return self.is_authenticated and (self.scope is None or self.scope.is_admin)
 
 
 ANONYMOUS = Identity()
@@ -54,12 +136,36 @@ ANONYMOUS = Identity()
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a backend knows of a user. ``version`` changes when the password, the groups or the user do."""
+    """What is known of a user. ``version`` changes when the password does, or the user is another one of that name."""
 
     username: str
     groups: frozenset[str]
-    is_admin: bool
+    roles: frozenset[Role]
     version: str
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this user may do everything."""
+        return Role.ADMIN in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class RoleHolders:
+    """Who holds a role, by name: users, and groups whose members hold it."""
+
+    users: Mapping[str, frozenset[Role]] = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[str, frozenset[Role]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, username: str, groups: frozenset[str]) -> frozenset[Role]:
+        """The roles of a user who is in the groups."""
+        found = self.users.get(username, _NO_ROLES)
+        for group in groups & self.groups.keys():
+            found |= self.groups[group]
+        return found
+
+
+_NO_ROLES: frozenset[Role] = frozenset()
+NO_ROLE_HOLDERS = RoleHolders()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +188,22 @@ class Target:
 
     project: ProjectName
     grants: Grants = NO_GRANTS
+    index: IndexName | None = None
+
+
+_PATTERN = re.compile(r"[a-z0-9*](?:[a-z0-9*-]*[a-z0-9*])?", re.ASCII)
+_RUNS = re.compile(r"[-_.]+")
+
+
+def project_pattern(spelling: str) -> str | None:
+    """A pattern of project names, normalised as they are (``Foo_*`` becomes ``foo-*``); None for what is none.
+
+    ``*`` stands for any text; no other sign has a meaning. A name is a pattern of itself.
+    """
+    pattern = _RUNS.sub("-", spelling).lower()
+    return pattern if len(pattern) <= 128 and _PATTERN.fullmatch(pattern) else None  # noqa: PLR2004  a project name's length
+
+
+def is_pattern(pattern: str) -> bool:
+    """Whether it may stand for more than one name."""
+    return "*" in pattern

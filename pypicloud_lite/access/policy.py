@@ -1,20 +1,26 @@
-"""The only place that says yes. Pure: facts in, an answer out."""
+"""The only place that says yes. Pure: facts in, an answer and its reason out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, Identity, Permission, Right, Target
+from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, Identity, Permission, Right, Role, Target
 
 _RIGHT_BEHIND = MappingProxyType(
     {
         Permission.READ: Right.READ,
+        Permission.FILL_CACHE: Right.READ,
         Permission.WRITE: Right.WRITE,
         Permission.OVERWRITE: Right.WRITE,
         Permission.DELETE: Right.WRITE,
         Permission.YANK: Right.WRITE,
+        Permission.ARCHIVE: Right.OWNER,
+        Permission.GRANT: Right.OWNER,
     }
+)
+_ROLES_GIVING = MappingProxyType(
+    {Right.READ: frozenset({Role.READER, Role.WRITER}), Right.WRITE: frozenset({Role.WRITER}), Right.OWNER: frozenset()}
 )
 
 
@@ -30,6 +36,15 @@ class Rules:
     default_write: frozenset[str] = frozenset()
     overwrite_groups: frozenset[str] = frozenset()
     delete_groups: frozenset[str] = frozenset({AUTHENTICATED})
+    cache_groups: frozenset[str] = frozenset({AUTHENTICATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer, and what decided: a role, a grant, a default, or the lack of one."""
+
+    allowed: bool
+    reason: str
 
 
 def principals(identity: Identity) -> frozenset[str]:
@@ -41,27 +56,79 @@ def principals(identity: Identity) -> frozenset[str]:
 def decide(identity: Identity, permission: Permission, target: Target, rules: Rules) -> bool:
     """Whether the caller holds the permission on the project.
 
-    Admins hold every one. A project with any grant forgets the defaults; rights add up over the user's own
-    grant and those of every group; writing does not imply reading. OVERWRITE and DELETE are WRITE and
-    membership in one of their groups; whoever may DELETE may YANK, which does less.
+    Nobody gets more than its token's scope. Admins hold every permission; readers and writers by role theirs on
+    every project. A project with any grant forgets the defaults; rights add up over the user's own grant and those
+    of every group; writing does not imply reading, owning implies both. OVERWRITE, DELETE and FILL_CACHE need
+    membership in one of their groups too, DELETE not from an owner; whoever may DELETE may YANK, which does less.
     """
-    if identity.is_admin:
-        return True
+    return judge(identity, permission, target, rules).allowed
+
+
+def judge(identity: Identity, permission: Permission, target: Target, rules: Rules) -> Verdict:
+    """As :func:`decide`, with the reason."""
+    if identity.scope is not None and not identity.scope.allows(permission, target):
+        return _NOT_IN_SCOPE
+    if Role.ADMIN in identity.roles:
+        return _BY_ADMIN
     if permission is Permission.ADMINISTER:
-        return False
+        return _ADMINS_ONLY
     groups = principals(identity)
-    if permission is Permission.OVERWRITE and groups.isdisjoint(rules.overwrite_groups):
-        return False
-    if permission in {Permission.DELETE, Permission.YANK} and groups.isdisjoint(rules.delete_groups):
-        return False
-    return _holds(identity, groups, _RIGHT_BEHIND[permission], target, rules)
+    needed = _groups_behind(permission, rules)
+    if needed is not None and groups.isdisjoint(needed[1]):
+        owning = permission in {Permission.DELETE, Permission.YANK} and _owns(identity, groups, target)
+        return Verdict(owning, "owner of the project" if owning else f"in no group of {needed[0]}")
+    return _held(identity, groups, _RIGHT_BEHIND[permission], target, rules)
 
 
-def _holds(identity: Identity, groups: frozenset[str], right: Right, target: Target, rules: Rules) -> bool:
+_NOT_IN_SCOPE = Verdict(allowed=False, reason="not in the token's scope")
+_BY_ADMIN = Verdict(allowed=True, reason="role admin")
+_ADMINS_ONLY = Verdict(allowed=False, reason="for administrators only")
+_NO_GRANT = Verdict(allowed=False, reason="the project has rules of its own, and none gives this")
+
+
+def _groups_behind(permission: Permission, rules: Rules) -> tuple[str, frozenset[str]] | None:
+    match permission:
+        case Permission.OVERWRITE:
+            return "pypi.allow_overwrite_groups", rules.overwrite_groups
+        case Permission.DELETE | Permission.YANK:
+            return "pypi.allow_delete_groups", rules.delete_groups
+        case Permission.FILL_CACHE:
+            return "pypi.cache_update", rules.cache_groups
+        case _:
+            return None
+
+
+def _owns(identity: Identity, groups: frozenset[str], target: Target) -> bool:
+    return _granted(identity, groups, Right.OWNER, target) is not None
+
+
+def _held(identity: Identity, groups: frozenset[str], right: Right, target: Target, rules: Rules) -> Verdict:
+    role = next(iter(sorted(identity.roles & _ROLES_GIVING[right])), None)
+    if role is not None:
+        return Verdict(allowed=True, reason=f"role {role}")
+    if target.grants:
+        reason = _granted(identity, groups, right, target)
+        return _NO_GRANT if reason is None else Verdict(allowed=True, reason=reason)
+    if right is Right.OWNER:
+        return Verdict(allowed=False, reason="for owners of the project and administrators only")
+    key, default = ("default_read", rules.default_read) if right is Right.READ else _default_write(rules)
+    shared = sorted(groups & default)
+    if shared:
+        return Verdict(allowed=True, reason=f"group {shared[0]} in pypi.{key}")
+    return Verdict(allowed=False, reason=f"the project has no rule of its own, and no group is in pypi.{key}")
+
+
+def _default_write(rules: Rules) -> tuple[str, frozenset[str]]:
+    return "default_write", rules.default_write
+
+
+def _granted(identity: Identity, groups: frozenset[str], right: Right, target: Target) -> str | None:
+    """Who of the caller's is given the right: its own name first."""
+    sufficient = {right, Right.OWNER}
     grants = target.grants
-    if not grants:
-        default = rules.default_read if right is Right.READ else rules.default_write
-        return not groups.isdisjoint(default)
-    if identity.username is not None and right in grants.users.get(identity.username, frozenset()):
-        return True
-    return any(right in grants.groups.get(group, frozenset()) for group in groups)
+    if identity.username is not None and not sufficient.isdisjoint(grants.users.get(identity.username, ())):
+        return f"a rule for user {identity.username}"
+    for group in groups & grants.groups.keys():
+        if not sufficient.isdisjoint(grants.groups[group]):
+            return f"a rule for group {group}"
+    return None

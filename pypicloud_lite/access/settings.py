@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE
+from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, Role, RoleHolders
 from pypicloud_lite.access.passwords import canonical_scheme, check_rounds
 from pypicloud_lite.access.policy import Rules
 from pypicloud_lite.settings.declare import Settings, Words
@@ -44,6 +44,26 @@ class AccessSettings(Settings):
         default=None,
         alias="pypi.allow_delete",
         description="Deprecated: true is pypi.allow_delete_groups = everyone, false is none",
+    )
+    cache_update: Words = Field(
+        default=(AUTHENTICATED,),
+        alias="pypi.cache_update",
+        description="Groups that may have a file fetched from an upstream and kept",
+    )
+    admins: Words = Field(
+        default=(),
+        alias="auth.admins",
+        description="Users who may do everything, whichever backend knows them; group:NAME for a group's members",
+    )
+    writers: Words = Field(
+        default=(),
+        alias="auth.writers",
+        description="Users (or group:NAME) who may read and upload every project, whatever its rules",
+    )
+    readers: Words = Field(
+        default=(),
+        alias="auth.readers",
+        description="Users (or group:NAME) who may read every project, whatever its rules",
     )
     realm: str = Field(
         default="pypi",
@@ -92,7 +112,22 @@ class AccessSettings(Settings):
             default_write=frozenset(self.default_write),
             overwrite_groups=_groups(self.allow_overwrite_groups, flag=self.allow_overwrite),
             delete_groups=_groups(self.allow_delete_groups, flag=self.allow_delete),
+            cache_groups=frozenset(self.cache_update),
         )
+
+    def holders(self) -> RoleHolders:
+        """Who holds a role by these settings."""
+        users: dict[str, frozenset[Role]] = {}
+        groups: dict[str, frozenset[Role]] = {}
+        for role, names in ((Role.ADMIN, self.admins), (Role.WRITER, self.writers), (Role.READER, self.readers)):
+            for name in names:
+                table = groups if name.startswith(_GROUP) else users
+                who = name.removeprefix(_GROUP)
+                table[who] = table.get(who, frozenset()) | {role}
+        return RoleHolders(users, groups)
+
+
+_GROUP = "group:"
 
 
 def _groups(named: tuple[str, ...], *, flag: bool | None) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.model import Identity, Role
 from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.journal.model import Author
@@ -61,7 +61,7 @@ def operating(config: Path | None) -> Iterator[Operator]:
     services = build(settings)
     user = getpass.getuser()
     try:
-        yield Operator(services, Identity(user, is_admin=True), Author(f"ppc-packages ({user})"))
+        yield Operator(services, Identity(user, roles=frozenset({Role.ADMIN})), Author(f"ppc-packages ({user})"))
     finally:
         services.database.dispose()
 

@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.sidecars import HOUSEKEEPING, Sidecars
 from pypicloud_lite.journal.model import Author
@@ -87,10 +87,22 @@ class Changes:
         return [changed.get(row.id, row) for row in rows]
 
     def set_status(
-        self, index: IndexName, project: ProjectName, status: ProjectStatus, reason: str | None, author: Author
+        self,
+        index: IndexName,
+        project: ProjectName,
+        status: ProjectStatus,
+        reason: str | None,
+        author: Author,
+        admit: Callable[[ProjectRecord], None],
     ) -> bool:
-        """Give a project its status (PEP 792); False when there is no such project."""
+        """Give a project its status (PEP 792); False when there is no such project.
+
+        ``admit`` sees the project as it is, inside the write scope, and raises where it may not be changed.
+        """
         with self._catalog.write(author) as catalog:
+            before = catalog.project(index, project)
+            if before is not None:
+                admit(before)
             known = catalog.set_status(index, project, status, reason)
         if known:
             self._sidecars.tell_project(index, project)

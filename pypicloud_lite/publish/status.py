@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
 from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import NotFound
@@ -28,7 +28,15 @@ class Statuses:
         identity: Identity,
         author: Author,
     ) -> None:
-        """Set it; an administrator's business. The reason is shown to everybody who may read the project."""
-        self._gate.require(identity, Permission.ADMINISTER, project)
-        if not self._changes.set_status(index, project, status, one_line(reason), author):
+        """Set it: for owners of the project, and where quarantine begins or ends for administrators.
+
+        The reason is shown to everybody who may read the project.
+        """
+        self._gate.require(identity, Permission.ARCHIVE, project)
+
+        def admit(before: ProjectRecord) -> None:
+            if ProjectStatus.QUARANTINED in {status, before.status}:
+                self._gate.require(identity, Permission.ADMINISTER, project)
+
+        if not self._changes.set_status(index, project, status, one_line(reason), author, admit):
             raise NotFound(f"There is no project {project} here: upload a file to it first")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -37,13 +37,17 @@ class Backends(Settings):
     auth: str = Field(
         "config",
         alias="pypi.auth",
-        description="Who knows the users: 'config' (user.* and group.* of this file), the name of another "
-        "installed backend, or package.module:attribute.",
+        description="Who knows the users: 'config' (user.* and group.* of this file), 'htpasswd', 'sql', 'ldap', "
+        "'remote', 'aws_secrets_manager', the name of another installed backend, or package.module:attribute. "
+        "Several are asked in their order, and their groups and rules add up: htpasswd config.",
     )
 
 
 CHOICES: Mapping[str, str] = MappingProxyType({"pypi.storage": STORAGE, "pypi.auth": ACCESS})
 """The keys of :class:`Backends` that choose a plugin, and the entry point group of each."""
+
+CHAINED = frozenset({"pypi.auth"})
+"""Those of them that may choose several."""
 
 
 def choose(port_group: str, name: str) -> Plugin[Any, Any]:
@@ -71,15 +75,16 @@ def choose(port_group: str, name: str) -> Plugin[Any, Any]:
     return _checked(backend, name)
 
 
-def others(port_group: str, chosen: Plugin[Any, Any] | None) -> tuple[type[Settings], ...]:
+def others(port_group: str, chosen: Iterable[Plugin[Any, Any]]) -> tuple[type[Settings], ...]:
     """List the settings of the plugins that were not chosen; one that cannot be loaded is left out."""
     found: list[type[Settings]] = []
+    in_force = [plugin.settings for plugin in chosen]
     for name in sorted(_named(port_group)):
         try:
             plugin = choose(port_group, name)
         except ConfigError:
             continue
-        if chosen is None or plugin.settings is not chosen.settings:
+        if plugin.settings not in in_force:
             found.append(plugin.settings)
     return tuple(found)
 

@@ -51,11 +51,11 @@ T = TypeVar("T")
 class Plugin(Generic[S, T]):
     """What an entry point of a port names: the settings a backend reads, and how it is built from them.
 
-    ``build`` does no I/O.
+    ``build`` does no I/O. It takes the settings, and for an access backend an ``AccessContext`` too.
     """
 
     settings: type[S]
-    build: Callable[[S], T]
+    build: Callable[..., T]
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,6 @@ FALLBACK = "pypi.fallback"
 _FALLBACK_WORDS = ("none", "redirect", "cache", "mirror")
 _FALLBACK_DETAILS = (
     "pypi.always_show_upstream",
-    "pypi.cache_update",
     "pypi.disallow_fallback",
     "pypi.fallback_base_url",
     "pypi.fallback_url",

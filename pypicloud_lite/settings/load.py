@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.settings import legacy, messages
-from pypicloud_lite.settings.choice import choose, others
+from pypicloud_lite.settings.choice import CHAINED, choose, others
 from pypicloud_lite.settings.declare import (
     FAMILIES,
     Declared,
@@ -41,7 +41,7 @@ class Loaded:
     """The settings of this process. ``warnings`` are lines for the start-up log."""
 
     settings: Mapping[type[Settings], Settings] = field(repr=False)
-    plugins: Mapping[str, Plugin[Any, Any]]
+    plugins: Mapping[str, Mapping[str, Plugin[Any, Any]]]
     warnings: tuple[str, ...]
     admin: EnvironmentAdmin | None
 
@@ -50,7 +50,11 @@ class Loaded:
         return cast("M", self.settings[model])
 
     def plugin(self, key: str) -> Plugin[Any, Any]:
-        """Return the plugin that a key of ``choices`` chose."""
+        """Return the plugin that a key of ``choices`` chose; the first of several."""
+        return next(iter(self.plugins[key].values()))
+
+    def chain(self, key: str) -> Mapping[str, Plugin[Any, Any]]:
+        """Return all plugins that a key of ``choices`` chose, by the names written there, in their order."""
         return self.plugins[key]
 
 
@@ -79,7 +83,7 @@ def load(
         raise ConfigError(*loading.redacted(loading.problems))
     return Loaded(
         settings=MappingProxyType(settings),
-        plugins=MappingProxyType(loading.plugins),
+        plugins=MappingProxyType({key: MappingProxyType(chosen) for key, chosen in loading.plugins.items()}),
         warnings=tuple(loading.redacted(loading.warnings)),
         admin=loading.environment.admin,
     )
@@ -110,7 +114,7 @@ class _Loading:
         self._without_effect: dict[str, list[str]] = {}
         self._labels: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self.plugins: dict[str, Plugin[Any, Any]] = {}
+        self.plugins: dict[str, dict[str, Plugin[Any, Any]]] = {}
         self.environment = Environment()
         self.texts: dict[str, str] = {}
         self.problems: list[str] = []
@@ -122,22 +126,28 @@ class _Loading:
         for key, group in self._choices.items():
             label = f"{variable(key)} ({key})" if variable(key) in self._environ else key
             text = self._environ.get(variable(key), self._raw.get(key, "")).strip() or defaults[key]
-            name = self._short(key, text)
-            self._names[key] = name
-            try:
-                self.plugins[key] = choose(group, name)
-            except ConfigError as error:
-                problem = legacy.unavailable(key, name)
-                self.problems += [f"{label}: {line}" for line in ([problem] if problem else error.problems)]
-            else:
-                self._models.append(self.plugins[key].settings)
+            words = text.split() if key in CHAINED else [text]
+            names = list(dict.fromkeys(self._short(key, word) for word in words))
+            self._names[key] = " ".join(names)
+            for name in names:
+                self._choose(key, label, group, name)
         self._models = list(dict.fromkeys(self._models))
         self._fixed = {one.key: one for model in self._models for one in declared(model)}
         for key, group in self._choices.items():
-            for model in others(group, self.plugins.get(key)):
+            for model in others(group, self.plugins.get(key, {}).values()):
                 self._leftover |= {one.key: key for one in declared(model) if one.key not in self._fixed}
                 self._leftover_secrets |= {one.key for one in declared(model) if one.is_secret}
                 self._leftover_families |= dict.fromkeys(families(model), key)
+
+    def _choose(self, key: str, label: str, group: str, name: str) -> None:
+        try:
+            plugin = choose(group, name)
+        except ConfigError as error:
+            problem = legacy.unavailable(key, name)
+            self.problems += [f"{label}: {line}" for line in ([problem] if problem else error.problems)]
+        else:
+            self.plugins.setdefault(key, {})[name] = plugin
+            self._models.append(plugin.settings)
 
     def read_texts(self) -> None:
         """Lay the environment over the file."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
+from pypicloud_lite.access.grants import as_grants
 from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, NO_GRANTS, Account, Right
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.kernel.names import ProjectName
@@ -38,6 +39,7 @@ USER_GRANTS = MappingProxyType(
         ("secret-tool", "alice"): frozenset({Right.READ, Right.WRITE}),
         ("secret-tool", "carol"): frozenset({Right.READ}),
         ("drop-box", "bob.smith"): frozenset({Right.WRITE}),
+        ("team-*", "carol"): frozenset({Right.OWNER}),
     }
 )
 GROUP_GRANTS = MappingProxyType(
@@ -117,8 +119,8 @@ class AccessContract:
         assert [backend.lookup(username) for username in PASSWORDS] == first
 
     def test_grants_are_those_of_the_project(self, backend: AccessBackend) -> None:
-        for project in {name for name, _ in (*USER_GRANTS, *GROUP_GRANTS)}:
-            grants = backend.grants(ProjectName(project))
+        for project in {name for name, _ in (*USER_GRANTS, *GROUP_GRANTS) if "*" not in name}:
+            grants = backend.grant_book().of(ProjectName(project))
             assert dict(grants.users) == {
                 user: rights for (name, user), rights in USER_GRANTS.items() if name == project
             }
@@ -127,15 +129,44 @@ class AccessContract:
             }
 
     def test_a_project_without_rules_has_empty_grants(self, backend: AccessBackend) -> None:
-        grants = backend.grants(ProjectName("ordinary"))
+        grants = backend.grant_book().of(ProjectName("ordinary"))
         assert grants == NO_GRANTS
         assert not grants
 
-    def test_all_grants_are_the_grants_of_each(self, backend: AccessBackend) -> None:
-        everything = backend.all_grants()
-        assert set(map(str, everything)) == {"secret-tool", "drop-box", "open-tool"}
-        for project, grants in everything.items():
-            assert backend.grants(project) == grants
+    def test_the_rules_are_behind_the_grants(self, backend: AccessBackend) -> None:
+        book = backend.grant_book()
+        for name in ("secret-tool", "drop-box", "open-tool", "team-a", "team-b-tools", "team", "ordinary"):
+            project = ProjectName(name)
+            rules = book.rules_of(project)
+            assert as_grants(rules) == book.of(project)
+            assert all(rule.source for rule in rules)
+        known = {(rule.pattern, rule.kind, rule.who): rule.rights for rule in book.rules()}
+        expected = {
+            **{(project, "user", who): rights for (project, who), rights in USER_GRANTS.items()},
+            **{(project, "group", who): rights for (project, who), rights in GROUP_GRANTS.items()},
+        }
+        assert known == expected
+
+    def test_a_pattern_holds_for_what_it_matches(self, backend: AccessBackend) -> None:
+        book = backend.grant_book()
+        for project in ("team-a", "team-b-tools"):
+            grants = book.of(ProjectName(project))
+            assert dict(grants.users) == {"carol": frozenset({Right.OWNER})}
+            assert dict(grants.groups) == {}
+        assert book.of(ProjectName("team")) == NO_GRANTS
+        assert book.of(ProjectName("a-team-a")) == NO_GRANTS
+
+    def test_lists_name_everybody(self, backend: AccessBackend) -> None:
+        accounts = backend.accounts()
+        assert [account.username for account in accounts] == sorted(PASSWORDS)
+        assert [backend.lookup(account.username) for account in accounts] == list(accounts)
+        assert {name: members for name, members in backend.groups().items() if members} == {
+            name: members for name, members in GROUPS.items() if members
+        }
+
+    def test_memberships_are_those_of_the_lists(self, backend: AccessBackend) -> None:
+        for username in (*PASSWORDS, "somebody else"):
+            assert backend.memberships(username) == {name for name, members in GROUPS.items() if username in members}
 
     def test_the_serial_lasts_while_nothing_changes(self, backend: AccessBackend) -> None:
         before = backend.serial()

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 
-from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
+from pypicloud_lite.access.backends.config import ConfigAccess
+from pypicloud_lite.access.backends.config_keys import read_keys
+from pypicloud_lite.access.directory import Directory, InForce
+from pypicloud_lite.access.model import Role, RoleHolders
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.testing.access import ADMINS, GROUP_GRANTS, GROUPS, HASHES, USER_GRANTS, AccessContract
+
+HOLDERS = RoleHolders(MappingProxyType(dict.fromkeys(ADMINS, frozenset({Role.ADMIN}))))
+"""Where the backend itself has no roles: as auth.admins gives them."""
+
+
+def config_entries():
+    entries = {f"user.{name}": stored for name, stored in HASHES.items()}
+    entries |= {f"group.{name}": "\n".join(members) for name, members in GROUPS.items()}
+    entries |= {f"package.{project}.user.{who}": " ".join(rights) for (project, who), rights in USER_GRANTS.items()}
+    entries |= {f"package.{project}.group.{who}": " ".join(rights) for (project, who), rights in GROUP_GRANTS.items()}
+    return entries
+
+
+def in_directory(holders=HOLDERS, **backends):
+    in_force = InForce(backends, holders)
+    return Directory(lambda: in_force)
 
 
 class TestConfigAccess(AccessContract):
     @pytest.fixture
     def backend(self) -> AccessBackend:
-        entries = {f"user.{name}": stored for name, stored in HASHES.items()}
-        entries |= {f"group.{name}": "\n".join(members) for name, members in GROUPS.items()}
-        entries |= {f"package.{project}.user.{who}": " ".join(rights) for (project, who), rights in USER_GRANTS.items()}
-        entries |= {
-            f"package.{project}.group.{who}": " ".join(rights) for (project, who), rights in GROUP_GRANTS.items()
-        }
-        return ConfigAccess.from_settings(
-            ConfigAccessSettings.model_validate({"auth.admins": " ".join(ADMINS), "*": entries})
-        )
+        return in_directory(config=ConfigAccess(read_keys(config_entries())))
+
+
+class TestSplitOverTwo(AccessContract):
+    """Users in one backend, groups and rules in another: what a chain comes to."""
+
+    @pytest.fixture
+    def backend(self) -> AccessBackend:
+        entries = config_entries()
+        users = {key: value for key, value in entries.items() if key.startswith("user.")}
+        rules = {key: value for key, value in entries.items() if not key.startswith("user.")}
+        return in_directory(rules=ConfigAccess(read_keys(rules)), users=ConfigAccess(read_keys(users)))

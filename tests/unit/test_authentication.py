@@ -3,13 +3,14 @@ from __future__ import annotations
 import threading
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from pypicloud_lite.access.authentication import Authenticator, parse_basic
 from pypicloud_lite.access.backends.config import ConfigAccess
 from pypicloud_lite.access.backends.config_keys import read_keys
-from pypicloud_lite.access.model import Account
+from pypicloud_lite.access.model import Account, Role
 from pypicloud_lite.access.passwords import hash_password
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.throttle import LoginThrottle
@@ -82,11 +83,13 @@ class Counting:
     def __init__(self) -> None:
         self.hashes = 0
         self.down = False
-        self.inner = ConfigAccess(read_keys({f"user.{name}": stored for name, stored in HASHES.items()}), ADMINS)
+        self.admins = ADMINS
+        self.inner = ConfigAccess(read_keys({f"user.{name}": stored for name, stored in HASHES.items()}))
         self.lock = threading.Lock()
 
     def change(self, **entries: str) -> None:
         users = {f"user.{name}": stored for name, stored in HASHES.items()}
+        self.admins = frozenset()
         self.inner = ConfigAccess(read_keys(users | {key.replace("__", "."): value for key, value in entries.items()}))
 
     def authenticate(self, username: str, password: str) -> Account | None:
@@ -94,10 +97,14 @@ class Counting:
             self.hashes += 1
         if self.down:
             raise AccessUnavailable("down")
-        return self.inner.authenticate(username, password)
+        return self.with_roles(self.inner.authenticate(username, password))
 
     def lookup(self, username: str) -> Account | None:
-        return self.inner.lookup(username)
+        return self.with_roles(self.inner.lookup(username))
+
+    def with_roles(self, account: Account | None) -> Account | None:
+        roles = frozenset({Role.ADMIN}) if account is not None and account.username in self.admins else frozenset()
+        return None if account is None else replace(account, roles=roles)
 
 
 @pytest.fixture

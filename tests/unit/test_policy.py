@@ -14,6 +14,7 @@ from pypicloud_lite.access.model import (
     Identity,
     Permission,
     Right,
+    Role,
     Target,
 )
 from pypicloud_lite.access.policy import Rules, decide, principals
@@ -25,13 +26,16 @@ NOTHING: frozenset[Right] = frozenset()
 R = frozenset({Right.READ})
 W = frozenset({Right.WRITE})
 RW = R | W
+O = frozenset({Right.OWNER})  # noqa: E741  as r and w
 
 ROLES = {
     "anonymous": ANONYMOUS,
     "user": Identity("zoe"),
     "alice": Identity("alice"),
     "dev": Identity("dan", frozenset({"devs"})),
-    "admin": Identity("root", is_admin=True),
+    "reading role": Identity("rita", roles=frozenset({Role.READER})),
+    "writing role": Identity("will", roles=frozenset({Role.WRITER})),
+    "admin": Identity("root", roles=frozenset({Role.ADMIN})),
 }
 GRANTS = {
     "none": Grants(),
@@ -45,36 +49,52 @@ GRANTS = {
     "everyone:rw": Grants(groups={EVERYONE: RW}),
     "authenticated:r": Grants(groups={AUTHENTICATED: R}),
     "authenticated:r alice:w": Grants(users={"alice": W}, groups={AUTHENTICATED: R}),
+    "alice:o": Grants(users={"alice": O}),
+    "devs:o": Grants(groups={"devs": O}),
 }
-# Grants -> role -> the permissions held under the default rules, in the order read, write, delete, yank.
-# Nobody but an admin may overwrite by default.
+# Grants -> caller -> the permissions held under the default rules. Nobody but an admin may overwrite by default.
+LETTERS = {
+    Permission.READ: "r",
+    Permission.WRITE: "w",
+    Permission.OVERWRITE: "o",
+    Permission.DELETE: "d",
+    Permission.YANK: "y",
+    Permission.FILL_CACHE: "f",
+    Permission.ARCHIVE: "s",
+    Permission.GRANT: "g",
+    Permission.ADMINISTER: "a",
+}
+OWNED = "rfwdysg"
 TABLE = {
-    "none": {"anonymous": "", "user": "r", "alice": "r", "dev": "r"},
+    "none": {"anonymous": "", "user": "rf", "alice": "rf", "dev": "rf"},
     "alice:": {"anonymous": "", "user": "", "alice": "", "dev": ""},
-    "alice:r": {"anonymous": "", "user": "", "alice": "r", "dev": ""},
+    "alice:r": {"anonymous": "", "user": "", "alice": "rf", "dev": ""},
     "alice:w": {"anonymous": "", "user": "", "alice": "wdy", "dev": ""},
-    "alice:rw": {"anonymous": "", "user": "", "alice": "rwdy", "dev": ""},
-    "devs:r": {"anonymous": "", "user": "", "alice": "", "dev": "r"},
+    "alice:rw": {"anonymous": "", "user": "", "alice": "rfwdy", "dev": ""},
+    "devs:r": {"anonymous": "", "user": "", "alice": "", "dev": "rf"},
     "devs:w": {"anonymous": "", "user": "", "alice": "", "dev": "wdy"},
-    "everyone:r": {"anonymous": "r", "user": "r", "alice": "r", "dev": "r"},
-    "everyone:rw": {"anonymous": "rw", "user": "rwdy", "alice": "rwdy", "dev": "rwdy"},
-    "authenticated:r": {"anonymous": "", "user": "r", "alice": "r", "dev": "r"},
-    "authenticated:r alice:w": {"anonymous": "", "user": "r", "alice": "rwdy", "dev": "r"},
+    "everyone:r": {"anonymous": "r", "user": "rf", "alice": "rf", "dev": "rf"},
+    "everyone:rw": {"anonymous": "rw", "user": "rfwdy", "alice": "rfwdy", "dev": "rfwdy"},
+    "authenticated:r": {"anonymous": "", "user": "rf", "alice": "rf", "dev": "rf"},
+    "authenticated:r alice:w": {"anonymous": "", "user": "rf", "alice": "rfwdy", "dev": "rf"},
+    "alice:o": {"anonymous": "", "user": "", "alice": OWNED, "dev": ""},
+    "devs:o": {"anonymous": "", "user": "", "alice": "", "dev": OWNED},
 }
+ALWAYS = {"admin": "rwodyfsga", "reading role": "rf", "writing role": "rfwdy"}
 
 
 @pytest.mark.parametrize(("grants", "role", "permission"), list(product(GRANTS, ROLES, Permission)))
 def test_the_default_rules(grants: str, role: str, permission: Permission) -> None:
-    held = "rwodya" if role == "admin" else TABLE[grants][role]
-    expected = str(permission)[0] in held
+    held = ALWAYS.get(role, "") + TABLE[grants].get(role, TABLE[grants]["user"])
+    expected = LETTERS[permission] in held
     assert decide(ROLES[role], permission, Target(PROJECT, GRANTS[grants]), Rules()) is expected
 
 
 @pytest.mark.parametrize(
     ("group", "holders"),
     [
-        (EVERYONE, {"anonymous", "user", "alice", "dev", "admin"}),
-        (AUTHENTICATED, {"user", "alice", "dev", "admin"}),
+        (EVERYONE, {"anonymous", "user", "alice", "dev", "reading role", "writing role", "admin"}),
+        (AUTHENTICATED, {"user", "alice", "dev", "reading role", "writing role", "admin"}),
         ("devs", {"dev", "admin"}),
         ("admin", {"admin"}),
         ("alice", {"admin"}),
@@ -84,7 +104,8 @@ def test_the_default_rules(grants: str, role: str, permission: Permission) -> No
 def test_the_defaults_name_groups(group: str, holders: set[str], role: str) -> None:
     rules = Rules(default_read=frozenset({group}), default_write=frozenset({group}))
     for permission in (Permission.READ, Permission.WRITE):
-        assert decide(ROLES[role], permission, Target(PROJECT), rules) is (role in holders)
+        expected = role in holders or LETTERS[permission] in ALWAYS.get(role, "")
+        assert decide(ROLES[role], permission, Target(PROJECT), rules) is expected
 
 
 @pytest.mark.parametrize(
@@ -112,6 +133,7 @@ def test_overwrite_delete_and_yank_are_write_and_membership(
             field: frozenset({group}),
         }
     )
+    may_write |= role == "writing role"
     expected = identity.is_admin or (may_write and group in principals(identity))
     assert decide(identity, permission, Target(PROJECT), rules) is expected
 

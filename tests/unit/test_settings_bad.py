@@ -232,7 +232,7 @@ def test_a_whole_pypicloud_file_starts_and_lists_what_has_no_effect():
 
     assert found.get(AccessSettings).default_read == ("everyone",)
     assert found.get(AccessSettings).default_write == ()
-    assert found.get(ConfigAccessSettings).admins == ("alice", "bob")
+    assert found.get(AccessSettings).admins == ("alice", "bob")
     assert found.warnings == (
         (
             "pypi.fallback = redirect counts as none: asking an upstream is not available in this version, so a project "
@@ -240,7 +240,7 @@ def test_a_whole_pypicloud_file_starts_and_lists_what_has_no_effect():
         ),
         (
             "without effect (pypi.fallback counts as none in this version): pypi.always_show_upstream, "
-            "pypi.cache_update, pypi.fallback_base_url"
+            "pypi.fallback_base_url"
         ),
         (
             "without effect (this server is not configured through Pyramid's settings): pyramid.default_locale_name, "

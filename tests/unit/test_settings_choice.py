@@ -90,8 +90,8 @@ def test_two_projects_that_fight_over_a_name_are_refused(install):
 
 
 def test_the_others_leave_out_the_chosen_and_what_cannot_be_loaded(plugins):
-    assert [model.__name__ for model in others(GROUP, choose(GROUP, "one"))] == ["TwoSettings"]
-    assert [model.__name__ for model in others(GROUP, None)] == ["OneSettings", "TwoSettings"]
+    assert [model.__name__ for model in others(GROUP, [choose(GROUP, "one")])] == ["TwoSettings"]
+    assert [model.__name__ for model in others(GROUP, [])] == ["OneSettings", "TwoSettings"]
 
 
 def test_nothing_installed_says_so():

@@ -29,6 +29,7 @@ MODELS = (
 )
 
 DECLARED = """
+    pypi.cache_update
     pypi.default_read pypi.default_write pypi.allow_overwrite_groups pypi.allow_delete_groups
     pypi.allow_overwrite pypi.allow_delete pypi.realm pypi.stream_files pypi.package_max_age
     pypi.storage pypi.db pypi.auth
@@ -76,7 +77,7 @@ WITHOUT_EFFECT = """
 """
 FALLBACK = """
     pypi.fallback pypi.always_show_upstream pypi.fallback_base_url pypi.fallback_url
-    pypi.use_json_scraper pypi.disallow_fallback pypi.cache_update
+    pypi.use_json_scraper pypi.disallow_fallback
 """
 
 

@@ -7,24 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, Grants, Right
+from pypicloud_lite.access.grants import NO_RULES, GrantBook, GrantTable, Kind, Rule
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, is_pattern, project_pattern
 from pypicloud_lite.access.passwords import identify
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import ProjectName, shown
 
-_BUILT_IN = frozenset({EVERYONE, AUTHENTICATED})
 _LETTERS = MappingProxyType({"r": Right.READ, "w": Right.WRITE})
 _SEPARATOR = re.compile(r"\.(user|group)\.")
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigWorld:
-    """What the keys say: password hashes by user, members by group, grants by project."""
+    """What the keys say: password hashes by user, members by group, rules by project.
+
+    ``strangers`` are warnings of names that no key defines, for where no other backend could.
+    """
 
     hashes: Mapping[str, str] = field(repr=False)
     groups: Mapping[str, frozenset[str]]
-    grants: Mapping[ProjectName, Grants]
+    book: GrantBook
     warnings: tuple[str, ...]
+    strangers: tuple[str, ...] = ()
 
 
 def read_keys(entries: Mapping[str, str]) -> ConfigWorld:
@@ -49,7 +53,7 @@ class _Reader:
         self.problems: list[str] = []
         self._hashes: dict[str, str] = {}
         self._groups: dict[str, frozenset[str]] = {}
-        self._rules: dict[tuple[ProjectName, str, str], tuple[str, frozenset[Right]]] = {}
+        self._rules: dict[tuple[str, Kind, str], tuple[str, frozenset[Right]]] = {}
         self._warnings: list[str] = []
 
     def user(self, key: str, name: str, stored: str) -> None:
@@ -63,7 +67,7 @@ class _Reader:
     def group(self, key: str, name: str, members: str) -> None:
         if not name:
             self.problems.append(f"{key} has no group name: write group.NAME")
-        elif name in _BUILT_IN:
+        elif name in BUILT_IN_GROUPS:
             self.problems.append(f"{key}: the group {name} is built in and has no list of members: remove it")
         else:
             self._groups[name] = frozenset(members.split())
@@ -79,18 +83,17 @@ class _Reader:
             self.problems.append(f"{key} is not a rule: write package.PROJECT.user.NAME or package.PROJECT.group.NAME")
             return
         last = separators[-1]
-        spelling, kind, who = rest[: last.start()], last[1], rest[last.end() :]
-        try:
-            project = ProjectName.parse(spelling)
-        except InvalidName as error:
-            self.problems.append(f"{key}: {error.message}")
+        spelling, who = rest[: last.start()], rest[last.end() :]
+        kind: Kind = "user" if last[1] == "user" else "group"
+        project = self._pattern(key, spelling)
+        if project is None:
             return
         rights = _rights(value)
         if not who or rights is None:
             self.problems.append(
                 f"{key} has no {kind} name: write package.{spelling}.{kind}.NAME"
                 if not who
-                else f"{key} = {shown(value)} is not a right: write r, w or rw"
+                else f"{key} = {shown(value)} is not a right: write r, w, rw or owner"
             )
             return
         if len(separators) > 1:
@@ -100,19 +103,31 @@ class _Reader:
         if before != rights:
             self.problems.append(f"{key} and {other} are the same project with different rights: remove one")
 
+    def _pattern(self, key: str, spelling: str) -> str | None:
+        if is_pattern(spelling):
+            pattern = project_pattern(spelling)
+            if pattern is None:
+                self.problems.append(
+                    f"{key}: {shown(spelling)} is no pattern of project names: use letters, digits, '-' and '*'"
+                )
+            return pattern
+        try:
+            return ProjectName.parse(spelling).value
+        except InvalidName as error:
+            self.problems.append(f"{key}: {error.message}")
+            return None
+
     def world(self) -> ConfigWorld:
-        tables: dict[ProjectName, dict[str, dict[str, frozenset[Right]]]] = {}
-        for (project, kind, who), (_, rights) in self._rules.items():
-            tables.setdefault(project, {"user": {}, "group": {}})[kind][who] = rights
-        grants = {
-            project: Grants(MappingProxyType(kinds["user"]), MappingProxyType(kinds["group"]))
-            for project, kinds in tables.items()
-        }
+        rules = [
+            Rule(project, kind, who, rights, f"config: {key} = {' '.join(sorted(rights))}")
+            for (project, kind, who), (key, rights) in self._rules.items()
+        ]
         return ConfigWorld(
             hashes=MappingProxyType(self._hashes),
             groups=MappingProxyType(self._groups),
-            grants=MappingProxyType(grants),
-            warnings=(*self._warnings, *self._strangers()),
+            book=GrantTable(rules) if rules else NO_RULES,
+            warnings=tuple(self._warnings),
+            strangers=tuple(self._strangers()),
         )
 
     def _strangers(self) -> list[str]:
@@ -122,14 +137,14 @@ class _Reader:
             for member in sorted(members - self._hashes.keys())
         ]
         for (_, kind, who), (key, _) in self._rules.items():
-            known = self._hashes if kind == "user" else self._groups.keys() | _BUILT_IN
+            known = self._hashes if kind == "user" else self._groups.keys() | BUILT_IN_GROUPS
             if who not in known:
                 found.append(f"{key} gives a right to {shown(who)}, but there is no {kind}.{who}")
         return found
 
 
 def _rights(value: str) -> frozenset[Right] | None:
-    """Letters up to two characters (``rw``), words beyond (``read write``); None for anything else."""
+    """Letters up to two characters (``rw``), words beyond (``read write``, ``owner``); None for anything else."""
     text = value.strip()
     words = list(text) if len(text) <= 2 else text.split()  # noqa: PLR2004  # pypicloud's own rule
     rights = {_LETTERS.get(word, word) for word in words}
