@@ -10,7 +10,7 @@ import structlog
 from pyramid.config import Configurator
 from pyramid.tweens import INGRESS
 
-from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
@@ -80,7 +80,9 @@ def _followable(global_config: dict[str, str], raw: RawSettings) -> Path | None:
 def make_app(services: Services) -> Any:
     """The application over wired services; starts nothing in the background."""
     config = Configurator()
+    config.registry[REFUSALS] = services.refusals
     config.add_tween("pypicloud_lite.web.hygiene.hygiene_tween", under=INGRESS)
+    config.add_tween("pypicloud_lite.access.security.refusals_tween", under="pypicloud_lite.web.hygiene.hygiene_tween")
     ErrorViews(services.settings.get(AccessSettings).realm).mount(config)
     _mount(config, services)
     return TrustedProxies(config.make_wsgi_app(), services.settings.get(WebSettings).networks)
@@ -90,7 +92,7 @@ def _mount(config: Configurator, services: Services) -> None:
     """The table of addresses. A path that could be two things is the first of them."""
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
-    identity = RequestIdentity(services.authenticator)
+    identity = RequestIdentity(services.logins)
     home = HomeView(base_url)
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(services.downloads, services.storage, identity, index, settings.get(ServeSettings))

@@ -5,27 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from pydantic import Field
 
+from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
+from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.directory import Directory, InForce
 from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.login_settings import LoginSettings
+from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.passwords import PasswordHasher
 from pypicloud_lite.access.port import AccessBackend, AccessContext
 from pypicloud_lite.access.proofs import Proofs
+from pypicloud_lite.access.recollection import Recollection
+from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.settings import AccessSettings
+from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.access.throttle import LoginThrottle
+from pypicloud_lite.access.tokens import Tokens
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.refusals import Refusals
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import IndexName
@@ -75,6 +85,7 @@ MODELS: tuple[type[Settings], ...] = (
     IndexSettings,
     DatabaseSettings,
     AccessSettings,
+    LoginSettings,
     PublishSettings,
     ServeSettings,
     WebSettings,
@@ -100,6 +111,8 @@ def config_sample() -> str:
             ("Which backends", [Backends]),
             ("The index, and how it is reached", [IndexSettings, WebSettings]),
             ("Who may do what", [AccessSettings, ConfigAccessSettings]),
+            ("Logins, registration and tokens", [LoginSettings]),
+            ("Users in the database: pypi.auth = sql", [SqlAccessSettings]),
             ("Uploads and downloads", [PublishSettings, ServeSettings]),
             ("Files in a folder: pypi.storage = file", [LocalSettings]),
             ("Files in a bucket: pypi.storage = s3", [S3Settings]),
@@ -127,6 +140,12 @@ class Services:
     hasher: PasswordHasher
     gate: Gate
     authenticator: Authenticator
+    logins: Logins
+    tokens: Tokens
+    sessions: Sessions
+    signup: SignupTokens
+    administration: Administration
+    refusals: Refusals
     ingest: Ingest
     uploads: Uploads
     removals: Removals
@@ -166,7 +185,10 @@ class Services:
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
         rebuild, settings = self.first_rebuild(), self.settings
-        return Housekeeping(self.storage, self.ingest, rebuild, self.clock, lambda: prepare(settings), self.rescan())
+        chores = {"write down refusals": self.refusals.write}
+        return Housekeeping(
+            self.storage, self.ingest, rebuild, self.clock, lambda: prepare(settings), self.rescan(), chores
+        )
 
     def rescan(self) -> tuple[Rescan, float] | None:
         """What looks after a folder that people touch, and its interval in seconds; None where it is off."""
@@ -210,6 +232,11 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds))
     access = _directory(settings, context, follow)
     gate = Gate(access, index)
+    authenticator = Authenticator(access, Proofs(), LoginThrottle())
+    login = settings.get(LoginSettings)
+    recollection = Recollection(access)
+    tokens = Tokens(database, clock, access, recollection)
+    sessions = Sessions(database, clock, recollection, login.idle_time, login.cookie_secret)
     ingest = Ingest(storage, catalog, clock)
     pages = PageCache(settings.get(ServeSettings).page_cache)
     return Services(
@@ -222,7 +249,13 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         access=access,
         hasher=context.hasher,
         gate=gate,
-        authenticator=Authenticator(access, Proofs(), LoginThrottle()),
+        authenticator=authenticator,
+        logins=Logins(authenticator, tokens, sessions),
+        tokens=tokens,
+        sessions=sessions,
+        signup=SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock),
+        administration=Administration(database, clock, access, context.hasher),
+        refusals=Refusals(database, clock),
         ingest=ingest,
         uploads=Uploads(catalog, gate, ingest, strict=settings.get(PublishSettings).strict),
         removals=Removals(catalog, gate, ingest.changes),

@@ -92,6 +92,21 @@ class Directory:
             judges[int(fingerprint(username), 16) % len(judges)].authenticate(username, password)
         return None
 
+    def with_other(self, backend: AccessBackend | None, other: AccessBackend) -> Directory:
+        """This directory with one backend in the place of another, as it is now."""
+        now = self._in_force()
+        backends = {name: other if one is backend else one for name, one in now.backends.items()}
+        changed = replace(now, backends=backends)
+        return Directory(lambda: changed)
+
+    def owner_of(self, username: str) -> str | None:
+        """The name of the backend that knows the user."""
+        in_force = self._in_force()
+        found = self._owner(in_force, username)
+        if found.account is None and found.outage is not None:
+            raise found.outage
+        return next((name for name, backend in in_force.backends.items() if backend is found.backend), None)
+
     def lookup(self, username: str) -> Account | None:
         """As the port says."""
         in_force = self._in_force()

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from pypicloud_lite.access.grants import NO_RULES, GrantBook
 from pypicloud_lite.access.model import NO_ROLE_HOLDERS, Account, RoleHolders
-from pypicloud_lite.access.passwords import PasswordHasher
+from pypicloud_lite.access.passwords import PasswordHasher, identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Facts:
     @cached_property
     def decoys(self) -> tuple[str, ...]:
         """The hashes against which the password of somebody unknown is checked."""
-        return tuple(self.users[name].password_hash for name in sorted(self.users))
+        hashes = (self.users[name].password_hash for name in sorted(self.users))
+        return tuple(stored for stored in hashes if identify(stored) is not None)
 
     @cached_property
     def _memberships(self) -> Mapping[str, frozenset[str]]:
@@ -81,14 +82,14 @@ class FactsAccess:
         self._hasher = hasher
 
     def authenticate(self, username: str, password: str) -> Account | None:
-        """As the port says; an unknown name costs what one of the users here would.
+        """As the port says; somebody unknown or without a password costs what one of the users here would.
 
         Which one follows from the name and from the hashes, which nobody outside knows: asking again, or asking
         another worker, takes the same time again, as it does for a user who exists.
         """
         facts = self._current()
         user = facts.users.get(username)
-        if user is not None:
+        if user is not None and identify(user.password_hash) is not None:
             return facts.account(username) if self._hasher.verify(password, user.password_hash) else None
         if facts.decoys:
             self._hasher.verify(password, facts.decoys[_decoy_of(username, facts)])

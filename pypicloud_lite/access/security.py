@@ -1,36 +1,128 @@
-"""Who sent this request: HTTP Basic to an identity, once per request."""
+"""Who sent this request: HTTP Basic, a token or a session's cookie to an identity, once per request."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from http.cookies import CookieError
+from typing import Any
+
+from pyramid.registry import Registry
 from pyramid.request import Request
 
-from pypicloud_lite.access.authentication import Authenticator, parse_basic
+from pypicloud_lite.access.authentication import parse_basic
+from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.model import ANONYMOUS, Identity
-from pypicloud_lite.kernel.errors import AuthenticationRequired
+from pypicloud_lite.access.sessions import Session
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.journal.refusals import Refusal, Refusals
+from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, PermissionDenied
+from pypicloud_lite.kernel.names import ProjectName
 
+COOKIE = "ppc_session"
+CSRF_HEADER = "X-CSRF-Token"
 _KEY = "pypicloud_lite.identity"
+_CLAIMED = "pypicloud_lite.claimed"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_CLAIMED = 255
+_FORBIDDEN = 403
+_REFUSING = {401: "refuse login", _FORBIDDEN: "refuse", 429: "refuse for now"}
+REFUSALS = "pypicloud_lite.refusals"
+"""Where the tween finds :class:`~pypicloud_lite.journal.refusals.Refusals` in the registry."""
 
 
 class RequestIdentity:
     """Reads a request's credentials lazily; what it found stays with the request."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
-        self._authenticator = authenticator
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
 
     def __call__(self, request: Request) -> Identity:
-        """The caller. Wrong credentials are :class:`AuthenticationRequired`, never an anonymous caller."""
+        """The caller. Wrong credentials are :class:`AuthenticationRequired`, never an anonymous caller.
+
+        A cookie that is worth nothing is nobody's: browsers send it without being asked. With one that is, a request
+        that changes something must carry the session's token in ``X-CSRF-Token``: PermissionDenied else.
+        """
         known = request.environ.get(_KEY)
         if known is None:
             known = request.environ[_KEY] = self._read(request)
         return known  # type: ignore[no-any-return]  # WebOb's environ has no types
 
+    def author(self, request: Request) -> tuple[Identity, Author]:
+        """The caller, and the same for the journal."""
+        identity = self(request)
+        return identity, Author(identity.username, request.remote_addr, identity.credential)
+
+    def session(self, request: Request) -> Session | None:
+        """The session behind the request's cookie, whoever sent it."""
+        cookie = _cookie(request)
+        return None if cookie is None else self._logins.session(cookie)
+
     def _read(self, request: Request) -> Identity:
         header = request.environ.get("HTTP_AUTHORIZATION")
-        if header is None:
+        if header is not None:
+            return self._by_header(request, header)
+        session = self.session(request)
+        if session is None:
             return ANONYMOUS
+        if request.method not in _SAFE and not self._logins.is_genuine(session, request.headers.get(CSRF_HEADER)):
+            raise PermissionDenied(
+                f"This request has no valid {CSRF_HEADER}: reload the page, or log in again and send the csrf_token "
+                "of the login's answer in that header"
+            )
+        return session.identity
+
+    def _by_header(self, request: Request, header: str) -> Identity:
+        scheme, _, rest = header.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            request.environ[_CLAIMED] = "(a token)"
+            return self._logins.bearer(rest.strip(), request.remote_addr)
         readings = parse_basic(header)
         if not readings:
+            request.environ[_CLAIMED] = "(unreadable)"
             raise AuthenticationRequired(
                 "The Authorization header cannot be read: send a user name and a password as HTTP Basic"
             )
-        return self._authenticator.identify_any(readings, request.remote_addr)
+        request.environ[_CLAIMED] = readings[0][0][:_MOST_CLAIMED]
+        return self._logins.basic(readings, request.remote_addr)
+
+
+def refusals_tween(handler: Callable[[Request], Any], registry: Registry) -> Callable[[Request], Any]:
+    """Note every refusal of somebody who gave a name, wrong or not enough; a first, anonymous try is none."""
+    refusals: Refusals = registry[REFUSALS]
+
+    def tween(request: Request) -> Any:
+        response = handler(request)
+        action = _REFUSING.get(response.status_int)
+        environ = request.environ
+        identity: Identity | None = environ.get(_KEY)
+        claimed = environ.get(_CLAIMED)
+        if action is not None and (claimed is not None or (identity is not None and identity.is_authenticated)):
+            name = claimed if identity is None else identity.username
+            author = Author(name, request.remote_addr, None if identity is None else identity.credential)
+            route = request.matched_route
+            subject = f"{request.method} {'' if route is None else route.pattern}"
+            project = (request.matchdict or {}).get("project", "") if response.status_int == _FORBIDDEN else ""
+            refusals.note(Refusal(author, action, subject, response.status_int, _project(project)))
+        return response
+
+    return tween
+
+
+def _project(spelling: str) -> str:
+    try:
+        return ProjectName.parse(spelling).value
+    except InvalidName:
+        return ""
+
+
+def cookie_of(request: Request) -> str | None:
+    """The session's cookie, as it was sent."""
+    return _cookie(request)
+
+
+def _cookie(request: Request) -> str | None:
+    try:
+        value: str | None = request.cookies.get(COOKIE)
+    except (CookieError, UnicodeDecodeError):
+        return None
+    return value

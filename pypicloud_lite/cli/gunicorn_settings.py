@@ -65,6 +65,15 @@ def post_fork(server: Any, worker: Any) -> None:
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Write down what the worker has kept for later."""
+    del server
+    housekeeping = getattr(worker.wsgi, "housekeeping", None)
+    if housekeeping is not None:
+        housekeeping.stop()
+        housekeeping.do_chores()
+
+
 def post_worker_init(worker: Any) -> None:
     """Begin the housekeeping, and leave Ctrl-C to the master.
 

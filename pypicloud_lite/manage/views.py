@@ -134,8 +134,7 @@ class PackageViews:
         return respond_json("200 OK", {"freed": str(project)})
 
     def _caller(self, request: Request) -> tuple[Identity, Author]:
-        identity = self._identity(request)
-        return identity, Author(identity.username, request.remote_addr)
+        return self._identity.author(request)
 
     def _selection(self, request: Request) -> Selection:
         match = request.matchdict

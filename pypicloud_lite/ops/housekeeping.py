@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 import structlog
 
@@ -35,6 +36,7 @@ class Housekeeping:
         clock: Clock,
         prepare: Callable[[], None],
         rescan: tuple[Rescan, float] | None = None,
+        chores: Mapping[str, Callable[[], object]] = MappingProxyType({}),
     ) -> None:
         self._storage = storage
         self._ingest = ingest
@@ -42,6 +44,7 @@ class Housekeeping:
         self._clock = clock
         self._prepare = prepare
         self._rescan = rescan
+        self._chores = chores
         self._prepared = False
         self._claimed = False
         self._pid = 0
@@ -83,6 +86,12 @@ class Housekeeping:
         self._attempt("rebuild", self._rebuild)
         self._attempt("finish what was left behind", self._settle)
         self._attempt("remove old temporaries", self._sweep)
+        self.do_chores()
+
+    def do_chores(self) -> None:
+        """What other features keep for later; also once more when the process ends."""
+        for what, chore in self._chores.items():
+            self._attempt(what, chore)
 
     def _run(self, stop: threading.Event) -> None:
         while True:

@@ -6,7 +6,6 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Gone, InvalidRequest, PpcError, TooLarge
 from pypicloud_lite.kernel.names import IndexName, shown
 from pypicloud_lite.publish.form import FormLimits, UploadForm, read_form
@@ -82,8 +81,7 @@ class UploadViews:
             raise Gone("Uploading documentation is not possible here: publish it on a web server")
         if action != "file_upload":
             raise InvalidRequest(f":action {shown(action)} is unknown: send file_upload")
-        identity = self._identity(request)
-        author = Author(identity.username, request.remote_addr)
+        identity, author = self._identity.author(request)
         stored = self._uploads.upload(form, self._index, identity, author, _expected(request))
         return respond_json("200 OK", package_object(stored.record, self._base_url or request.application_url))
 

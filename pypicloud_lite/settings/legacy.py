@@ -19,11 +19,9 @@ _AZURE = f"Azure Blob Storage is {_NOT_YET}; remove this key and use pypi.storag
 _CLOUDFRONT = f"CloudFront is {_NOT_YET}; remove this key and use pypi.storage = s3, whose URLs are signed for S3"
 _DYNAMO = f"DynamoDB is {_NOT_YET}; remove this key and set db.url to an SQL database"
 _REDIS = f"Redis is {_NOT_YET}; remove this key and set db.url to an SQL database"
-_SQL_USERS = f"users in a database are {_NOT_YET}; remove this key and use pypi.auth = config"
 _REMOTE = f"users from a remote server are {_NOT_YET}; remove this key and use pypi.auth = config"
 _LDAP = f"users from LDAP are {_NOT_YET}; remove this key and use pypi.auth = config"
 _AWS_SECRETS = f"users from AWS Secrets Manager are {_NOT_YET}; remove this key and use pypi.auth = config"
-_SIGN_UP = f"registration by token is {_NOT_YET}; remove this key and write the users into this file"
 _WEB = f"the web pages for people are {_NOT_YET}; remove this key"
 
 _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -58,7 +56,6 @@ _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "db.aws_secret_access_key",
         ),
         _REDIS: ("db.clustered",),
-        _SQL_USERS: ("auth.db.url", "auth.db.poolclass", "auth.db.*"),
         _REMOTE: (
             "auth.backend_server",
             "auth.user",
@@ -101,13 +98,11 @@ _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "auth.aws_session_token",
             "auth.profile_name",
         ),
-        _SIGN_UP: ("auth.signing_key", "auth.token_expire"),
         _WEB: ("pypi.download_url",),
     }
 )
 
 _BEAKER = "this server does not use Beaker"
-_LOGINS = "there are no web logins in this version"
 _NO_SCAFFOLD = "this server is not configured through Pyramid's settings"
 _HASHES = "every file is hashed"
 _GRACEFUL = "every rebuild is a graceful one"
@@ -115,13 +110,11 @@ _OWN_KEYS = "new objects get keys of another form, and old ones are found under 
 
 _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        _LOGINS: ("session.encrypt_key", "session.validate_key", "session.secure"),
         _BEAKER: (
             "session.type",
             "session.httponly",
             "session.invalidate_corrupt",
             "session.crypto_type",
-            "session.timeout",
             "session.lock_dir",
             "session.data_dir",
             "session.*",
@@ -142,13 +135,9 @@ SECRETS = frozenset(
     {
         "auth.aws_secret_access_key",
         "auth.aws_session_token",
-        "auth.db.url",
         "auth.ldap.service_password",
         "auth.password",
-        "auth.signing_key",
         "db.aws_secret_access_key",
-        "session.encrypt_key",
-        "session.validate_key",
         "storage.cloud_front_key_string",
         "storage.storage_account_key",
     }
@@ -186,7 +175,6 @@ _UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "ldap": "LDAP",
                 "remote": "a remote access server",
                 "aws_secrets_manager": "AWS Secrets Manager",
-                "sql": "a database of users",
                 "htpasswd": "an .htpasswd file",
             }
         ),

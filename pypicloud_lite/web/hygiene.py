@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 from pyramid.registry import Registry
 from pyramid.request import Request
 
+from pypicloud_lite.kernel.moment import one_moment
 from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.errors import tell
 
@@ -33,7 +34,8 @@ def hygiene_tween(handler: Handler, _registry: Registry) -> Handler:
     def tween(request: Request) -> Any:
         refusal = _refusal(request)
         if refusal is None:
-            response = handler(request)
+            with one_moment():
+                response = handler(request)
         else:
             response = tell(request, *refusal)
             response.headers["Connection"] = "close"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
+from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.kernel.errors import ConfigError
@@ -19,7 +20,7 @@ from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.web.settings import WebSettings
 
-MODELS = (Backends, AccessSettings, DatabaseSettings, PublishSettings, ServeSettings, WebSettings)
+MODELS = (Backends, AccessSettings, LoginSettings, DatabaseSettings, PublishSettings, ServeSettings, WebSettings)
 CANARY = "canary-0wT9x-secret"
 GOOD = {"storage.dir": "/srv/packages", "db.url": "sqlite:////srv/db.sqlite"}
 S3 = {"pypi.storage": "s3", "storage.dir": None, "storage.bucket": "packages"}
@@ -116,14 +117,13 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
     ({"pypi.auth": "ldap"}, ("pypi.auth", "LDAP", "not available in this version", "pypi.auth = config")),
     ({"pypi.auth": "remote"}, ("pypi.auth", "not available in this version", "ppc-gen-password")),
     ({"pypi.auth": "aws_secrets_manager"}, ("pypi.auth", "AWS Secrets Manager", "not available")),
-    ({"pypi.auth": "sql"}, ("pypi.auth", "not available in this version")),
     ({"pypi.auth": "htpasswd"}, ("pypi.auth", ".htpasswd", "not available in this version")),
     # pypicloud's keys that are not built yet.
     ({"storage.gcp_project_id": "x"}, ("storage.gcp_project_id", "Google Cloud Storage is not available")),
     ({"storage.storage_account_key": CANARY}, ("storage.storage_account_key", "Azure", "not available")),
     ({"db.tablenames": "a b"}, ("db.tablenames", "DynamoDB is not available", "db.url")),
     ({"auth.ldap.service_password": CANARY}, ("auth.ldap.service_password", "LDAP", "pypi.auth = config")),
-    ({"auth.signing_key": CANARY}, ("auth.signing_key", "not available in this version")),
+    ({"auth.signing_key": "short"}, ("auth.signing_key", "16")),
     ({"pypi.fallback": "casche"}, ("pypi.fallback", "none, redirect or cache", "did you mean cache?")),
 ]
 
@@ -246,10 +246,6 @@ def test_a_whole_pypicloud_file_starts_and_lists_what_has_no_effect():
             "without effect (this server is not configured through Pyramid's settings): pyramid.default_locale_name, "
             "pyramid.reload_templates"
         ),
-        (
-            "without effect (there are no web logins in this version): session.encrypt_key, session.secure, "
-            "session.validate_key"
-        ),
         "without effect (this server does not use Beaker): session.invalidate_corrupt",
     )
 
@@ -286,7 +282,7 @@ def test_the_table_names_each_backends_own_settings():
 
 
 def test_pypiclouds_other_keys_may_come_from_the_environment_too():
-    found = loaded({}, {"PPC_SESSION_ENCRYPT_KEY": CANARY, "PPC_PYPI_FALLBACK": "cache", "PPC_STORAGE_BUCKET": "b"})
+    found = loaded({}, {"PPC_SESSION_TYPE": "cookie", "PPC_PYPI_FALLBACK": "cache", "PPC_STORAGE_BUCKET": "b"})
 
     assert [line.partition(" (")[0] for line in found.warnings] == [
         (

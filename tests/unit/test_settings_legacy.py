@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
+from pypicloud_lite.access.backends.sql import SqlAccessSettings
+from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.publish.settings import PublishSettings
@@ -19,7 +21,9 @@ from pypicloud_lite.web.settings import WebSettings
 MODELS = (
     Backends,
     AccessSettings,
+    LoginSettings,
     ConfigAccessSettings,
+    SqlAccessSettings,
     DatabaseSettings,
     LocalSettings,
     S3Settings,
@@ -43,7 +47,9 @@ DECLARED = """
     storage.use_accelerate_endpoint storage.payload_signing_enabled storage.addressing_style
     db.url db.poolclass db.pool_size db.max_overflow db.pool_recycle db.pool_timeout
     db.pool_pre_ping db.pool_use_lifo db.echo
-    auth.scheme auth.rounds auth.admins
+    auth.scheme auth.rounds auth.admins auth.signing_key auth.token_expire
+    auth.db.url auth.db.poolclass auth.db.pool_size
+    session.encrypt_key session.validate_key session.secure session.timeout
     user.alice group.ops package.a.user.alice package.a.group.ops
 """
 REFUSED = """
@@ -56,8 +62,6 @@ REFUSED = """
     storage.storage_account_url
     db.clustered db.region_name db.host db.port db.secure db.aws_access_key_id db.aws_secret_access_key
     db.namespace db.tablenames
-    auth.signing_key auth.token_expire
-    auth.db.url auth.db.poolclass auth.db.pool_size
     auth.backend_server auth.user auth.password auth.uri.verify auth.uri.groups auth.uri.group_members
     auth.uri.admin auth.uri.group_permissions auth.uri.user_permissions auth.uri.user_package_permissions
     auth.uri.group_package_permissions auth.uri.user_data
@@ -70,8 +74,8 @@ REFUSED = """
 """
 WITHOUT_EFFECT = """
     pypi.calculate_package_hashes db.graceful_reload storage.prepend_hash
-    session.encrypt_key session.validate_key session.secure session.type session.httponly
-    session.invalidate_corrupt session.crypto_type session.timeout session.lock_dir session.data_dir
+    session.type session.httponly
+    session.invalidate_corrupt session.crypto_type session.lock_dir session.data_dir
     session.cookie_domain session.cookie_expires session.key
     pyramid.debug pyramid.reload_templates pyramid.cache_max_age pyramid.includes pyramid.debug_authorization
 """
@@ -89,7 +93,8 @@ def classes(key):
     found = {
         "declared": is_declared(key),
         "refused": legacy.refusal(key) is not None,
-        "without effect": legacy.without_effect(key) is not None,
+        # a family of pypicloud's, such as session.*, is all but what is declared
+        "without effect": legacy.without_effect(key) is not None and not is_declared(key),
         "fallback": legacy.concerns_fallback(key),
     }
     return [name for name, is_so in found.items() if is_so]
