@@ -10,10 +10,18 @@ import structlog
 from pyramid.config import Configurator
 from pyramid.tweens import INGRESS
 
+from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
+from pypicloud_lite.manage.account.views import AccountViews, LoginViews
+from pypicloud_lite.manage.api import ApiViews, operations
+from pypicloud_lite.manage.audit import Audit
+from pypicloud_lite.manage.guard import Guard
+from pypicloud_lite.manage.operations import Operation
+from pypicloud_lite.manage.people.views import PeopleViews, RuleViews, ServerViews
+from pypicloud_lite.manage.reference.views import ReferenceViews
 from pypicloud_lite.manage.views import PackageViews
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.publish.settings import PublishSettings
@@ -105,15 +113,6 @@ def _mount(config: Configurator, services: Services) -> None:
         max_bytes=settings.get(PublishSettings).max_upload_size,
         base_url=base_url,
     )
-    packages = PackageViews(
-        services.listings,
-        services.removals,
-        services.yanking,
-        services.statuses,
-        identity,
-        index,
-        base_url,
-    )
     rpc = XmlRpcView(services.descriptions, identity, index)
     health = HealthViews(services.health())
 
@@ -134,19 +133,54 @@ def _mount(config: Configurator, services: Services) -> None:
     # pypiserver's addresses: its clients' lock files and requirements name them
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
-    add("api.projects", "/api/package/", "/api/package", GET=packages.projects)
-    add("api.project", f"{_API}/", _API, GET=packages.files, DELETE=packages.delete)
-    add("api.status", f"{_API}/status", GET=packages.status, PUT=packages.set_status)
-    add("api.release", f"{_API}/version/{_VERSION}", GET=packages.release, DELETE=packages.delete)
-    add("api.release.yank", f"{_API}/version/{_VERSION}/yank", PUT=packages.yank, DELETE=packages.unyank)
-    add("api.file.yank", f"{_API}/{_FILE}/yank", PUT=packages.yank, DELETE=packages.unyank)
-    add("api.file", f"{_API}/{_FILE}", GET=files.in_default_index, POST=uploads.upload, DELETE=packages.delete_file)
-    add("admin.free", f"/admin/package/{_PROJECT}/free", POST=packages.free)
+    _mount_api(config, services, identity, files, uploads)
     add("health", "/health", "/health/", GET=health.whole)
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
+
+
+def _mount_api(
+    config: Configurator, services: Services, identity: RequestIdentity, files: FileViews, uploads: UploadViews
+) -> None:
+    """The REST API, as its table says: ``manage/api.py``."""
+    table: list[Operation] = []
+    reference = ReferenceViews(lambda: table)
+    table += operations(_api_views(services, identity, reference, files.in_default_index, uploads.upload))
+    guard = Guard(identity, services.gate)
+    resources: dict[tuple[str, tuple[str, ...]], dict[str, View]] = {}
+    for operation in table:
+        resources.setdefault((operation.name, operation.patterns), {})[operation.method] = guard(operation)
+    for (name, patterns), methods in resources.items():
+        add_resource(config, name, *patterns, **methods)
+    add_resource(config, "api.asset", "/api/{asset:page.css|page.js}", GET=reference.asset)
+
+
+def _api_views(
+    services: Services, identity: RequestIdentity, reference: ReferenceViews, download: View, upload: View
+) -> ApiViews:
+    settings, index, base_url = services.settings, services.index, services.settings.get(WebSettings).base_url
+    login, directory, administration = settings.get(LoginSettings), services.access, services.administration
+    removals, yanking, statuses = services.removals, services.yanking, services.statuses
+
+    def rebuild() -> dict[str, Any]:
+        report = services.resync()
+        return {**report.counts(), "remarks": report.remarks}
+
+    return ApiViews(
+        packages=PackageViews(services.listings, removals, yanking, statuses, identity, index, base_url),
+        login=LoginViews(
+            services.authenticator, directory, services.sessions, administration, services.signup, identity, login
+        ),
+        account=AccountViews(services.tokens, identity, login),
+        people=PeopleViews(administration, directory, services.signup, identity, base_url),
+        rules=RuleViews(administration, directory, services.gate, identity),
+        server=ServerViews(Audit(services.database), rebuild),
+        download=download,
+        upload=upload,
+        reference=reference,
+    )
 
 
 def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> None:
@@ -172,4 +206,3 @@ _DIGEST = f"{{digest:[0-9a-f]{{{DIGEST_IN_PATH}}}}}"
 _FILE = "{filename:[^/]+}"
 _PATH = "{path:.+}"
 _VERSION = "{version:[^/]+}"
-_API = f"/api/package/{_PROJECT}"

@@ -47,7 +47,7 @@ class Authenticator:
     def __init__(self, backend: AccessBackend, proofs: Proofs, throttle: LoginThrottle) -> None:
         self._backend = backend
         self._proofs = proofs
-        self._throttle = throttle
+        self.throttle = throttle
 
     def identify(self, username: str, password: str, address: str | None = None) -> Identity:
         """The caller behind the credentials.
@@ -81,7 +81,7 @@ class Authenticator:
         version = "" if account is None else account.version
         if self._proofs.known(username, password, version) is False:
             if not counted:
-                self._throttle.attempt(username, address)
+                self.throttle.attempt(username, address)
             return None
 
         def check() -> str | None:
@@ -95,14 +95,14 @@ class Authenticator:
         return self._backend.lookup(username)
 
     def _judged(self, username: str, password: str, address: str) -> str | None:
-        self._throttle.attempt(username, address)
+        self.throttle.attempt(username, address)
         failed = False
         try:
             version = self._version(username, password)
             failed = version is None
         finally:
             if not failed:
-                self._throttle.withdraw(username, address)
+                self.throttle.withdraw(username, address)
         return version
 
     def _version(self, username: str, password: str) -> str | None:

@@ -115,6 +115,11 @@ def _project(spelling: str) -> str:
         return ""
 
 
+def claim(request: Request, username: str) -> None:
+    """Note as whom the sender of this request tries to log in, for the journal of refusals."""
+    request.environ[_CLAIMED] = username[:_MOST_CLAIMED]
+
+
 def cookie_of(request: Request) -> str | None:
     """The session's cookie, as it was sent."""
     return _cookie(request)

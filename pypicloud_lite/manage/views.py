@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from pyramid.request import Request
 
@@ -18,20 +18,16 @@ from pypicloud_lite.kernel.versions import normalised_version
 from pypicloud_lite.manage.bodies import (
     ListParameters,
     NoParameters,
-    Parameters,
     StatusParameters,
     YankParameters,
-    read_parameters,
 )
 from pypicloud_lite.manage.listing import Listings
+from pypicloud_lite.manage.parameters import parameters
 from pypicloud_lite.publish.package_object import package_object
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.yanking import Yanking
-from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.responses import PlainResponse, respond, respond_json
-
-P = TypeVar("P", bound=Parameters)
 
 
 class PackageViews:
@@ -57,7 +53,7 @@ class PackageViews:
 
     def projects(self, request: Request) -> PlainResponse:
         """The names of all projects, or with ``verbose`` what a list shows of them."""
-        verbose = _parameters(request, ListParameters).verbose
+        verbose = parameters(request, ListParameters).verbose
         found = self._listings.projects(self._identity(request), self._index)
         listed: list[Any] = [str(one.name) for one in found]
         if verbose:
@@ -97,7 +93,7 @@ class PackageViews:
     def yank(self, request: Request) -> PlainResponse:
         """Yank a file or a release."""
         identity, author = self._caller(request)
-        reason = _parameters(request, YankParameters).reason
+        reason = parameters(request, YankParameters).reason
         return self._changed(request, self._yanking.yank(self._selection(request), identity, author, reason))
 
     def unyank(self, request: Request) -> PlainResponse:
@@ -116,7 +112,7 @@ class PackageViews:
         """Give a project its status."""
         identity, author = self._caller(request)
         project = _project(request)
-        wanted = _parameters(request, StatusParameters)
+        wanted = parameters(request, StatusParameters)
         self._statuses.set(self._index, project, wanted.status, wanted.reason, identity, author)
         return self._status(self._listings.project(identity, self._index, project))
 
@@ -128,7 +124,7 @@ class PackageViews:
     def free(self, request: Request) -> PlainResponse:
         """Free the name of a project that has no files any more."""
         identity, author = self._caller(request)
-        _parameters(request, NoParameters)
+        parameters(request, NoParameters)
         project = _project(request)
         self._removals.free(self._index, project, identity, author)
         return respond_json("200 OK", {"freed": str(project)})
@@ -161,13 +157,3 @@ def _version(text: str) -> str:
         return normalised_version(text)
     except InvalidName as error:
         raise NotFound(error.message) from None
-
-
-def _parameters(request: Request, model: type[P]) -> P:
-    environ = request.environ
-    body = RequestBody(environ)
-    length = 0 if request.method in {"GET", "HEAD", "DELETE"} else request.content_length
-    try:
-        return read_parameters(model, request.GET, body, environ.get("CONTENT_TYPE", ""), length)
-    finally:
-        body.drain()

@@ -135,7 +135,7 @@ def _is_browser(request: Request) -> bool:
 
 def _wants_json(request: Request) -> bool:
     path = request.environ.get("PATH_INFO", "")
-    if path.startswith(("/api/", "/admin/")) or _ANSWERS_JSON in request.environ:
+    if path.startswith(("/api/", "/admin/", "/acct/")) or _ANSWERS_JSON in request.environ:
         return True
     accept = request.environ.get("HTTP_ACCEPT", "")
     if "application/json" not in accept:

@@ -103,10 +103,15 @@ def test_what_is_refused_leaves_nothing_behind(database):
     fill(database)
     access = SqlAccess(database, PasswordHasher())
     before = access.serial()
-    with pytest.raises(ZeroDivisionError), writing(database, system_clock, AUTHOR) as writer:
-        writer.remove_user("alice")
-        writer.add_group("new")
-        raise ZeroDivisionError
+
+    def fail():
+        with writing(database, system_clock, AUTHOR) as writer:
+            writer.remove_user("alice")
+            writer.add_group("new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert access.lookup("alice") is not None
     assert access.serial() == before
 

@@ -1,0 +1,242 @@
+"""pypicloud's /admin, /acct and /api/user, completed: shapes, statuses, and that they really do it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pypicloud_lite.testing.world import basic
+
+ADMIN = {"pypi.auth": "config sql"}
+
+
+@pytest.fixture
+def world(make_world):
+    return make_world(ADMIN)
+
+
+def as_user(name, password):
+    return {"Authorization": basic(name, password)}
+
+
+def ask(world, method, path, user="admin", status=200, json=None, **more):
+    return world.send(method, path, user, status, json, **more)
+
+
+def call(world, method, path, name, password, status=200):
+    return world.app.request(path, method=method, headers=as_user(name, password), status=status)
+
+
+def test_users_come_and_go(world):
+    ask(world, "PUT", "/admin/user/dora", json={"password": "dora-pw"})
+    assert ask(world, "GET", "/admin/user/dora").json == {
+        "username": "dora",
+        "admin": False,
+        "groups": [],
+        "roles": [],
+        "backend": "sql",
+    }
+    assert {"username": "dora", "admin": False} in ask(world, "GET", "/admin/user").json
+    assert call(world, "GET", "/api/user", "dora", "dora-pw").json["username"] == "dora"
+    ask(world, "POST", "/admin/user/dora/password", json={"password": "other-pw"})
+    call(world, "GET", "/api/user", "dora", "dora-pw", 401)
+    call(world, "GET", "/api/user", "dora", "other-pw")
+    ask(world, "DELETE", "/admin/user/dora")
+    call(world, "GET", "/api/user", "dora", "other-pw", 401)
+    ask(world, "GET", "/admin/user/dora", status=404)
+    ask(world, "DELETE", "/admin/user/dora", status=404)
+
+
+def test_the_documented_form_makes_an_admin(world):
+    ask(world, "PUT", "/admin/user/dora", json={"password": "dora-pw"})
+    headers = {"Authorization": basic("admin")}
+    assert world.app.post("/admin/user/dora/admin", {"admin": "true"}, headers).json is True
+    call(world, "GET", "/admin/user", "dora", "dora-pw")
+    assert world.app.post("/admin/user/dora/admin", {"admin": "false"}, headers).json is False
+    call(world, "GET", "/admin/user", "dora", "dora-pw", 403)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "json", "status", "said"),
+    [
+        ("PUT", "/admin/user/reader", {"password": "x"}, 409, "already"),
+        ("PUT", "/admin/user/with%3Acolon", {"password": "x"}, 400, "':'"),
+        ("PUT", "/admin/user/__token__", {"password": "x"}, 400, "__token__"),
+        ("PUT", "/admin/user/dora", {"password": ""}, 400, "password"),
+        ("PUT", "/admin/user/dora", {"pass": "x"}, 400, "takes these parameters: password"),
+        ("DELETE", "/admin/user/reader", None, 409, "in config"),
+        ("POST", "/admin/user/reader/password", {"password": "x"}, 409, "in config"),
+        ("POST", "/admin/user/nobody/approve", None, 404, "waits"),
+        ("POST", "/admin/user/nobody/admin", {"admin": True}, 404, "no user 'nobody'"),
+        ("POST", "/admin/user/reader/admin", {"admin": "perhaps"}, 400, "admin"),
+        ("PUT", "/admin/group/everyone", None, 400, "built in"),
+        ("PUT", "/admin/user/reader/group/unknown", None, 404, "group unknown"),
+        ("PUT", "/admin/user/reader/group/staff", None, 404, "group staff in the database"),
+        ("DELETE", "/admin/group/unknown", None, 404, "group unknown"),
+        ("GET", "/admin/group/unknown", None, 404, "no group"),
+        ("PUT", "/admin/package/tool/user/nobody/read", None, 404, "no user 'nobody'"),
+        ("PUT", "/admin/package/tool/group/nobody/read", None, 404, "no group 'nobody'"),
+        ("PUT", "/admin/package/-/user/reader/read", None, 400, "project name"),
+        ("PUT", "/admin/package/tool/user/reader/own", None, 404, "nothing at this address"),
+        ("POST", "/admin/register", {"allow": "maybe"}, 400, "allow"),
+        ("GET", "/admin/token/dora", None, 409, "auth.signing_key"),
+        ("GET", "/admin/rebuild", None, 405, "POST"),
+        ("GET", "/acct/logout", None, 405, "POST"),
+        ("GET", "/admin/journal?limit=0", None, 400, "limit"),
+        ("GET", "/admin/journal?before=x", None, 400, "before"),
+    ],
+)
+def test_what_is_wrong_is_said(world, method, path, json, status, said):
+    answer = ask(world, method, path, status=status, json=json)
+    assert said in answer.json["message"]
+
+
+def test_groups_and_rights(world):
+    ask(world, "PUT", "/admin/group/crew")
+    ask(world, "PUT", "/admin/group/crew", status=409)
+    ask(world, "PUT", "/admin/user/outsider/group/crew")
+    ask(world, "PUT", "/admin/user/outsider/group/crew")
+    for right in ("read", "write"):
+        ask(world, "PUT", f"/admin/package/Some_Tool/group/crew/{right}")
+    ask(world, "PUT", "/admin/package/some.tool/user/reader/read")
+    assert ask(world, "GET", "/admin/package/some-tool").json == {
+        "user": [{"username": "reader", "permissions": ["read"]}],
+        "group": [{"group": "crew", "permissions": ["read", "write"]}],
+    }
+    assert ask(world, "GET", "/admin/group/crew").json == {
+        "members": ["outsider"],
+        "packages": [{"package": "some-tool", "permissions": ["read", "write"]}],
+    }
+    assert ask(world, "GET", "/admin/user/reader/permissions").json == [
+        {"package": "some-tool", "permissions": ["read"]}
+    ]
+    assert "crew" in ask(world, "GET", "/admin/group").json
+    ask(world, "DELETE", "/admin/package/some-tool/group/crew/write")
+    ask(world, "DELETE", "/admin/group/crew")
+    assert ask(world, "GET", "/admin/package/some-tool").json["group"] == []
+    assert ask(world, "GET", "/admin/user/outsider").json["groups"] == []
+
+
+def test_an_owner_grants_on_its_own_project_and_no_other(world):
+    ask(world, "PUT", "/admin/package/tool/user/writer/owner")
+    ask(world, "PUT", "/admin/package/tool/user/reader/read", user="writer")
+    ask(world, "PUT", "/admin/package/tool/user/reader/read", user="reader", status=403)
+    ask(world, "PUT", "/admin/package/other/user/reader/read", user="writer", status=403)
+    ask(world, "PUT", "/admin/package/to*/user/reader/read", user="writer", status=403)
+    ask(world, "GET", "/admin/package/tool", user="writer")
+    ask(world, "GET", "/admin/package", user="writer", status=403)
+    ask(world, "PUT", "/admin/package/tool/user/reader/read", user=None, status=401)
+
+
+def test_patterns_and_roles(world):
+    ask(world, "PUT", "/admin/package/Team_*/user/outsider/read")
+    assert ask(world, "GET", "/admin/package/team-a").json["user"] == [
+        {"username": "outsider", "permissions": ["read"]}
+    ]
+    ask(world, "PUT", "/admin/role/writer/group/developers")
+    assert ask(world, "GET", "/admin/role").json["writer"] == {"users": [], "groups": ["developers"]}
+    assert ask(world, "GET", "/api/user", user="writer").json["roles"] == ["writer"]
+    ask(world, "DELETE", "/admin/role/writer/group/developers")
+    assert ask(world, "GET", "/api/user", user="writer").json["roles"] == []
+
+
+def test_the_last_administrator_stays(make_world):
+    world = make_world({"pypi.auth": "sql config", "auth.admins": "nobody"})
+    with_hash = world.services.administration
+    from pypicloud_lite.journal.model import Author
+
+    with_hash.add_user("boss", "boss-pw", Author("test"), is_admin=True)
+    for method, path, json in (
+        ("DELETE", "/admin/user/boss", None),
+        ("POST", "/admin/user/boss/admin", {"admin": False}),
+        ("DELETE", "/admin/role/admin/user/boss", None),
+    ):
+        answer = world.app.request(
+            path,
+            method=method,
+            headers={**as_user("boss", "boss-pw"), "Content-Type": "application/json"},
+            body=b"" if json is None else b'{"admin": false}',
+            status=409,
+        )
+        assert "administrator" in answer.json["message"]
+    call(world, "GET", "/admin/user", "boss", "boss-pw")
+
+
+def test_registration_waits_for_approval(world):
+    world.app.put_json("/api/user/newbie", {"password": "newbie-pw"}, status=403)
+    ask(world, "POST", "/admin/register", json={"allow": True})
+    assert ask(world, "GET", "/admin/register").json == {"allow": True}
+    world.app.put_json("/api/user/newbie", {"password": "newbie-pw"})
+    world.app.put_json("/acct/login", {"username": "second", "password": "second-pw"})
+    world.app.put_json("/api/user/newbie", {"password": "x"}, status=409)
+    assert ask(world, "GET", "/admin/pending_users").json == ["newbie", "second"]
+    call(world, "GET", "/api/user", "newbie", "newbie-pw", 401)
+    ask(world, "POST", "/admin/user/newbie/approve")
+    call(world, "GET", "/api/user", "newbie", "newbie-pw")
+    ask(world, "DELETE", "/admin/user/second")
+    assert ask(world, "GET", "/admin/pending_users").json == []
+    headers = {"Authorization": basic("admin")}
+    world.app.post("/admin/register", {"allow": "false"}, headers)
+    world.app.put_json("/api/user/third", {"password": "x"}, status=403)
+
+
+def test_registration_is_limited(world):
+    ask(world, "POST", "/admin/register", json={"allow": True})
+    statuses = [
+        world.app.put_json(f"/api/user/many{number}", {"password": "x"}, status="*").status_int for number in range(12)
+    ]
+    assert statuses == [200] * 10 + [429] * 2
+
+
+def test_a_registration_token_makes_one_account_once(make_world):
+    world = make_world({**ADMIN, "auth.signing_key": "s" * 32})
+    issued = ask(world, "GET", "/admin/token/dora").json
+    assert issued["token_url"].endswith(f"/acct/login#/?token={issued['token']}")
+    answer = world.app.put_json("/acct/tokenRegister", {"token": issued["token"], "password": "dora-pw"})
+    assert answer.json["next"] == "/"
+    assert world.app.get("/api/user").json["username"] == "dora"
+    world.app.reset()
+    world.app.put_json("/acct/tokenRegister", {"token": issued["token"], "password": "x"}, status=409)
+    ask(world, "DELETE", "/admin/user/dora")
+    again = world.app.put_json("/acct/tokenRegister", {"token": issued["token"], "password": "x"}, status=409)
+    assert "used already" in again.json["message"]
+    world.app.put_json("/acct/tokenRegister", {"token": issued["token"] + "x", "password": "x"}, status=400)
+
+
+def test_everything_is_in_the_journal(world):
+    ask(world, "PUT", "/admin/user/dora", json={"password": "dora-pw"})
+    ask(world, "PUT", "/admin/package/tool/user/dora/read")
+    page = ask(world, "GET", "/admin/journal?limit=1").json
+    (newest,) = page["entries"]
+    assert newest["action"] == "grant"
+    assert newest["project"] == "tool"
+    assert (newest["author"], newest["address"], newest["credential"]) == ("admin", "192.0.2.1", "password")
+    assert newest["detail"] == {"kind": "user", "who": "dora", "right": "read"}
+    older = ask(world, "GET", f"/admin/journal?before={page['next']}&author=admin").json
+    assert [entry["action"] for entry in older["entries"]] == ["add user"]
+    assert older["next"] is None
+    assert "dora-pw" not in str(older)
+
+
+def test_without_a_database_of_users_nothing_can_be_changed(make_world):
+    world = make_world()
+    for method, path, json in (
+        ("PUT", "/admin/user/dora", {"password": "x"}),
+        ("PUT", "/admin/group/crew", None),
+        ("PUT", "/admin/package/tool/user/reader/read", None),
+        ("POST", "/admin/register", {"allow": True}),
+    ):
+        assert "add sql to pypi.auth" in ask(world, method, path, status=409, json=json).json["message"]
+    assert ask(world, "GET", "/admin/pending_users").json == []
+    assert [user["username"] for user in ask(world, "GET", "/admin/user").json] == [
+        "admin",
+        "outsider",
+        "reader",
+        "writer",
+    ]
+
+
+def test_a_rebuild_is_asked_for_by_post(world):
+    report = ask(world, "POST", "/admin/rebuild").json["report"]
+    assert report["files"] == 0
+    assert report["remarks"] == []
+    ask(world, "POST", "/admin/rebuild", user="writer", status=403)
