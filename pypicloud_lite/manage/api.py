@@ -62,31 +62,14 @@ def _both(path: str) -> tuple[str, str]:
     return path, f"{path}/"
 
 
-# fmt: off  a call a line
+# fmt: off
 
 
 def _reference(views: ApiViews) -> Sequence[Operation]:
     anyone = Needs.ANYONE
     return [
-        Operation(
-            "api.document",
-            "GET",
-            "/api/openapi.json",
-            anyone,
-            views.reference.document,
-            "read this document",
-            gives=dict,
-        ),
-        Operation(
-            "api.page",
-            "GET",
-            _both("/api"),
-            anyone,
-            views.reference.page,
-            "read the API's page",
-            gives=str,
-            gives_type="text/html",
-        ),
+        Operation("api.document", "GET", "/api/openapi.json", anyone, views.reference.document, "read this document", gives=dict),
+        Operation("api.page", "GET", _both("/api"), anyone, views.reference.page, "read the API's page", gives=str, gives_type="text/html"),
     ]
 
 
@@ -95,117 +78,19 @@ def _packages(views: ApiViews) -> Sequence[Operation]:
     changed = shapes.ChangedFiles
     binary = "application/octet-stream"
     return [
-        Operation(
-            "api.projects",
-            "GET",
-            ("/api/package/", "/api/package"),
-            Needs.ANYONE,
-            packages.projects,
-            "list the projects that the caller may read",
-            ListParameters,
-            shapes.ProjectList,
-        ),
-        Operation(
-            "api.project",
-            "GET",
-            (f"{_PACKAGE}/", _PACKAGE),
-            project,
-            packages.files,
-            "list the files of a project; none where it is unknown or hidden",
-            gives=shapes.FileList,
-        ),
-        Operation(
-            "api.project",
-            "DELETE",
-            (f"{_PACKAGE}/", _PACKAGE),
-            project,
-            packages.delete,
-            "delete all files of a project",
-            gives=shapes.Deleted,
-        ),
-        Operation(
-            "api.status",
-            "GET",
-            f"{_PACKAGE}/status",
-            project,
-            packages.status,
-            "read the status of a project",
-            gives=shapes.StatusShape,
-        ),
-        Operation(
-            "api.status",
-            "PUT",
-            f"{_PACKAGE}/status",
-            project,
-            packages.set_status,
-            "give a project its status (PEP 792); quarantine is for administrators",
-            StatusParameters,
-            shapes.StatusShape,
-        ),
-        Operation(
-            "api.release",
-            "GET",
-            _RELEASE,
-            project,
-            packages.release,
-            "list the files of a release",
-            gives=shapes.FileList,
-        ),
-        Operation(
-            "api.release", "DELETE", _RELEASE, project, packages.delete, "delete a release", gives=shapes.Deleted
-        ),
-        Operation(
-            "api.release.yank",
-            "PUT",
-            f"{_RELEASE}/yank",
-            project,
-            packages.yank,
-            "yank a release (PEP 592)",
-            YankParameters,
-            changed,
-        ),
-        Operation(
-            "api.release.yank",
-            "DELETE",
-            f"{_RELEASE}/yank",
-            project,
-            packages.unyank,
-            "un-yank a release",
-            gives=changed,
-        ),
-        Operation(
-            "api.file.yank",
-            "PUT",
-            f"{_FILE}/yank",
-            project,
-            packages.yank,
-            "yank a file (PEP 592)",
-            YankParameters,
-            changed,
-        ),
-        Operation(
-            "api.file.yank", "DELETE", f"{_FILE}/yank", project, packages.unyank, "un-yank a file", gives=changed
-        ),
-        Operation(
-            "api.file",
-            "GET",
-            _FILE,
-            project,
-            views.download,
-            "download a file, or .metadata of it",
-            gives=bytes,
-            gives_type=binary,
-        ),
-        Operation(
-            "api.file",
-            "POST",
-            _FILE,
-            project,
-            views.upload,
-            "upload a file",
-            gives=shapes.PackageObject,
-            sends_file=True,
-        ),
+        Operation("api.projects", "GET", ("/api/package/", "/api/package"), Needs.ANYONE, packages.projects, "list the projects that the caller may read", ListParameters, shapes.ProjectList),
+        Operation("api.project", "GET", (f"{_PACKAGE}/", _PACKAGE), project, packages.files, "list the files of a project; none where it is unknown or hidden", gives=shapes.FileList),
+        Operation("api.project", "DELETE", (f"{_PACKAGE}/", _PACKAGE), project, packages.delete, "delete all files of a project", gives=shapes.Deleted),
+        Operation("api.status", "GET", f"{_PACKAGE}/status", project, packages.status, "read the status of a project", gives=shapes.StatusShape),
+        Operation("api.status", "PUT", f"{_PACKAGE}/status", project, packages.set_status, "give a project its status (PEP 792); quarantine is for administrators", StatusParameters, shapes.StatusShape),
+        Operation("api.release", "GET", _RELEASE, project, packages.release, "list the files of a release", gives=shapes.FileList),
+        Operation("api.release", "DELETE", _RELEASE, project, packages.delete, "delete a release", gives=shapes.Deleted),
+        Operation("api.release.yank", "PUT", f"{_RELEASE}/yank", project, packages.yank, "yank a release (PEP 592)", YankParameters, changed),
+        Operation("api.release.yank", "DELETE", f"{_RELEASE}/yank", project, packages.unyank, "un-yank a release", gives=changed),
+        Operation("api.file.yank", "PUT", f"{_FILE}/yank", project, packages.yank, "yank a file (PEP 592)", YankParameters, changed),
+        Operation("api.file.yank", "DELETE", f"{_FILE}/yank", project, packages.unyank, "un-yank a file", gives=changed),
+        Operation("api.file", "GET", _FILE, project, views.download, "download a file, or .metadata of it", gives=bytes, gives_type=binary),
+        Operation("api.file", "POST", _FILE, project, views.upload, "upload a file", gives=shapes.PackageObject, sends_file=True),
         Operation("api.file", "DELETE", _FILE, project, packages.delete_file, "delete a file"),
     ]
 
@@ -213,75 +98,21 @@ def _packages(views: ApiViews) -> Sequence[Operation]:
 def _logins(views: LoginViews) -> Sequence[Operation]:
     anyone, page = Needs.ANYONE, shapes.NextPage
     return [
-        Operation(
-            "acct.login",
-            "POST",
-            _both("/acct/login"),
-            anyone,
-            views.log_in,
-            "log in for a session",
-            shapes.LoginParameters,
-            page,
-        ),
-        Operation(
-            "acct.login",
-            "PUT",
-            _both("/acct/login"),
-            anyone,
-            views.register_by_form,
-            "ask for an account",
-            shapes.LoginParameters,
-        ),
+        Operation("acct.login", "POST", _both("/acct/login"), anyone, views.log_in, "log in for a session", shapes.LoginParameters, page),
+        Operation("acct.login", "PUT", _both("/acct/login"), anyone, views.register_by_form, "ask for an account", shapes.LoginParameters),
         Operation("acct.logout", "POST", _both("/acct/logout"), anyone, views.log_out, "end the session", gives=page),
-        Operation(
-            "acct.signup",
-            "PUT",
-            _both("/acct/tokenRegister"),
-            anyone,
-            views.register_by_token,
-            "make the account that a registration token is for",
-            shapes.SignupParameters,
-            page,
-        ),
-        Operation(
-            "api.user.password",
-            "POST",
-            _both("/api/user/password"),
-            Needs.LOGIN,
-            views.change_password,
-            "change one's own password",
-            shapes.ChangePasswordParameters,
-        ),
-        Operation(
-            "api.user.register",
-            "PUT",
-            _both("/api/user/{username:[^/]+}"),
-            anyone,
-            views.register,
-            "ask for an account",
-            shapes.PasswordParameters,
-        ),
+        Operation("acct.signup", "PUT", _both("/acct/tokenRegister"), anyone, views.register_by_token, "make the account that a registration token is for", shapes.SignupParameters, page),
+        Operation("api.user.password", "POST", _both("/api/user/password"), Needs.LOGIN, views.change_password, "change one's own password", shapes.ChangePasswordParameters),
+        Operation("api.user.register", "PUT", _both("/api/user/{username:[^/]+}"), anyone, views.register, "ask for an account", shapes.PasswordParameters),
     ]
 
 
 def _account(views: AccountViews) -> Sequence[Operation]:
     login = Needs.LOGIN
     return [
-        Operation(
-            "api.user", "GET", _both("/api/user"), Needs.ANY_LOGIN, views.myself, "see who one is", gives=shapes.Myself
-        ),
+        Operation("api.user", "GET", _both("/api/user"), Needs.ANY_LOGIN, views.myself, "see who one is", gives=shapes.Myself),
         Operation("api.tokens", "GET", _both("/api/token"), login, views.list, "list tokens", gives=shapes.TokenList),
-        Operation(
-            "api.tokens",
-            "POST",
-            _both("/api/token"),
-            login,
-            views.create,
-            "make a token",
-            shapes.TokenParameters,
-            shapes.NewToken,
-            status=201,
-        ),
+        Operation("api.tokens", "POST", _both("/api/token"), login, views.create, "make a token", shapes.TokenParameters, shapes.NewToken, status=201),
         Operation("api.token", "DELETE", "/api/token/{token:[^/]+}", login, views.revoke, "revoke a token"),
     ]
 
@@ -290,85 +121,20 @@ def _users(people: PeopleViews, account: AccountViews) -> Sequence[Operation]:
     on = partial(Operation, needs=Needs.ADMIN)
     member = f"{_USER}/group/{{group:[^/]+}}"
     return [
-        on(
-            "admin.pending",
-            "GET",
-            _both("/admin/pending_users"),
-            view=people.pending,
-            doing="list pending users",
-            gives=list[str],
-        ),
-        on(
-            "admin.users",
-            "GET",
-            _both("/admin/user"),
-            view=people.users,
-            doing="list users",
-            gives=list[shapes.ListedUser],
-        ),
+        on("admin.pending", "GET", _both("/admin/pending_users"), view=people.pending, doing="list pending users", gives=list[str]),
+        on("admin.users", "GET", _both("/admin/user"), view=people.users, doing="list users", gives=list[shapes.ListedUser]),
         on("admin.user", "GET", _both(_USER), view=people.user, doing="see a user", gives=shapes.User),
-        on(
-            "admin.user",
-            "PUT",
-            _both(_USER),
-            view=people.add_user,
-            doing="add users",
-            takes=shapes.OptionalPasswordParameters,
-        ),
+        on("admin.user", "PUT", _both(_USER), view=people.add_user, doing="add users", takes=shapes.OptionalPasswordParameters),
         on("admin.user", "DELETE", _both(_USER), view=people.remove_user, doing="remove users"),
         on("admin.approve", "POST", _both(f"{_USER}/approve"), view=people.approve, doing="approve users"),
-        on(
-            "admin.password",
-            "POST",
-            _both(f"{_USER}/password"),
-            view=people.set_password,
-            doing="set passwords",
-            takes=shapes.PasswordParameters,
-        ),
-        on(
-            "admin.admin",
-            "POST",
-            _both(f"{_USER}/admin"),
-            view=people.set_admin,
-            doing="make administrators",
-            takes=shapes.AdminParameters,
-            gives=bool,
-        ),
+        on("admin.password", "POST", _both(f"{_USER}/password"), view=people.set_password, doing="set passwords", takes=shapes.PasswordParameters),
+        on("admin.admin", "POST", _both(f"{_USER}/admin"), view=people.set_admin, doing="make administrators", takes=shapes.AdminParameters, gives=bool),
         on("admin.member", "PUT", _both(member), view=people.set_member(member=True), doing="change groups"),
         on("admin.member", "DELETE", _both(member), view=people.set_member(member=False), doing="change groups"),
-        on(
-            "admin.rights",
-            "GET",
-            _both(f"{_USER}/permissions"),
-            view=people.rights,
-            doing="list the rules of users",
-            gives=list[shapes.PackageRights],
-        ),
-        on(
-            "admin.tokens",
-            "GET",
-            _both(f"{_USER}/token"),
-            view=account.list_of,
-            doing="list tokens of others",
-            gives=shapes.TokenList,
-        ),
-        on(
-            "admin.tokens",
-            "POST",
-            _both(f"{_USER}/token"),
-            view=account.create_for,
-            doing="make tokens for others",
-            takes=shapes.TokenParameters,
-            gives=shapes.NewToken,
-            status=201,
-        ),
-        on(
-            "admin.token",
-            "DELETE",
-            f"{_USER}/token/{{token:[^/]+}}",
-            view=account.revoke_of,
-            doing="revoke tokens of others",
-        ),
+        on("admin.rights", "GET", _both(f"{_USER}/permissions"), view=people.rights, doing="list the rules of users", gives=list[shapes.PackageRights]),
+        on("admin.tokens", "GET", _both(f"{_USER}/token"), view=account.list_of, doing="list tokens of others", gives=shapes.TokenList),
+        on("admin.tokens", "POST", _both(f"{_USER}/token"), view=account.create_for, doing="make tokens for others", takes=shapes.TokenParameters, gives=shapes.NewToken, status=201),
+        on("admin.token", "DELETE", f"{_USER}/token/{{token:[^/]+}}", view=account.revoke_of, doing="revoke tokens of others"),
     ]
 
 
@@ -389,27 +155,10 @@ def _rules(rules: RuleViews, packages: PackageViews) -> Sequence[Operation]:
     on = partial(Operation, needs=Needs.PROJECT)
     return [
         Operation("admin.free", "POST", f"{_RULES}/free", Needs.ADMIN, packages.free, "free names", gives=shapes.Freed),
-        Operation(
-            "admin.rules",
-            "GET",
-            _both("/admin/package"),
-            Needs.ADMIN,
-            rules.every,
-            "list all rules",
-            gives=list[shapes.ListedRule],
-        ),
+        Operation("admin.rules", "GET", _both("/admin/package"), Needs.ADMIN, rules.every, "list all rules", gives=list[shapes.ListedRule]),
         on("admin.rule", "PUT", _both(_RULE), view=rules.set_right(given=True), doing="grant a right, as an owner"),
-        on(
-            "admin.rule", "DELETE", _both(_RULE), view=rules.set_right(given=False), doing="revoke a right, as an owner"
-        ),
-        on(
-            "admin.package",
-            "GET",
-            _both(_RULES),
-            view=rules.of_project,
-            doing="list the rules of a project, as an owner",
-            gives=shapes.Rules,
-        ),
+        on("admin.rule", "DELETE", _both(_RULE), view=rules.set_right(given=False), doing="revoke a right, as an owner"),
+        on("admin.package", "GET", _both(_RULES), view=rules.of_project, doing="list the rules of a project, as an owner", gives=shapes.Rules),
     ]
 
 
@@ -417,45 +166,9 @@ def _server(people: PeopleViews, server: ServerViews) -> Sequence[Operation]:
     on = partial(Operation, needs=Needs.ADMIN)
     signup = _both("/admin/token/{username:[^/]+}")
     return [
-        on(
-            "admin.register",
-            "GET",
-            _both("/admin/register"),
-            view=people.registration,
-            doing="see whether registration is on",
-            gives=shapes.Registration,
-        ),
-        on(
-            "admin.register",
-            "POST",
-            _both("/admin/register"),
-            view=people.set_registration,
-            doing="switch registration",
-            takes=shapes.AllowParameters,
-        ),
-        on(
-            "admin.signup",
-            "GET",
-            signup,
-            view=people.signup_token,
-            doing="make registration tokens",
-            gives=shapes.SignupToken,
-        ),
-        on(
-            "admin.rebuild",
-            "POST",
-            _both("/admin/rebuild"),
-            view=server.rebuild,
-            doing="rebuild the catalog",
-            gives=shapes.RebuildReport,
-        ),
-        on(
-            "admin.journal",
-            "GET",
-            _both("/admin/journal"),
-            view=server.journal,
-            doing="read the journal",
-            takes=shapes.JournalParameters,
-            gives=shapes.JournalPage,
-        ),
+        on("admin.register", "GET", _both("/admin/register"), view=people.registration, doing="see whether registration is on", gives=shapes.Registration),
+        on("admin.register", "POST", _both("/admin/register"), view=people.set_registration, doing="switch registration", takes=shapes.AllowParameters),
+        on("admin.signup", "GET", signup, view=people.signup_token, doing="make registration tokens", gives=shapes.SignupToken),
+        on("admin.rebuild", "POST", _both("/admin/rebuild"), view=server.rebuild, doing="rebuild the catalog", gives=shapes.RebuildReport),
+        on("admin.journal", "GET", _both("/admin/journal"), view=server.journal, doing="read the journal", takes=shapes.JournalParameters, gives=shapes.JournalPage),
     ]
