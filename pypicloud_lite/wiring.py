@@ -15,6 +15,7 @@ from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
 from pypicloud_lite.access.backends.sql import SqlAccessSettings
+from pypicloud_lite.access.backends.htpasswd import UPLOADERS, HtpasswdSettings
 from pypicloud_lite.access.directory import Directory, InForce
 from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate
@@ -113,6 +114,7 @@ def config_sample() -> str:
             ("Who may do what", [AccessSettings, ConfigAccessSettings]),
             ("Logins, registration and tokens", [LoginSettings]),
             ("Users in the database: pypi.auth = sql", [SqlAccessSettings]),
+            ("Users in password files: pypi.auth = htpasswd", [HtpasswdSettings]),
             ("Uploads and downloads", [PublishSettings, ServeSettings]),
             ("Files in a folder: pypi.storage = file", [LocalSettings]),
             ("Files in a bucket: pypi.storage = s3", [S3Settings]),
@@ -318,6 +320,8 @@ def _in_force(settings: Loaded, context: AccessContext) -> InForce:
         mine = settings.get(plugin.settings)
         if admin is not None and isinstance(mine, ConfigAccessSettings):
             mine = mine.with_admin(admin.username, admin.password.get_secret_value())
+        if isinstance(mine, HtpasswdSettings) and "default_write" not in own.model_fields_set:
+            own = own.model_copy(update={"default_write": (UPLOADERS,)})
         backends[name] = plugin.build(mine, context)
     if admin is not None:
         own = own.model_copy(update={"admins": (*own.admins, admin.username)})

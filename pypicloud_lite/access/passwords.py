@@ -31,7 +31,10 @@ checks run in parallel with each other: more lanes would only make them wait for
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """``handler`` is passlib's; ``rounds`` in its own unit (log2 for bcrypt); ``longest`` in bytes."""
+    """``handler`` is passlib's; ``rounds`` in its own unit (log2 for bcrypt); ``longest`` in bytes.
+
+    ``characters`` of a whole hash, where the handler takes a part of one too.
+    """
 
     handler: Any
     prefixes: tuple[str, ...]
@@ -40,6 +43,7 @@ class _Scheme:
     most: int
     longest: int = MAX_PASSWORD
     takes_nul: bool = True
+    characters: int | None = None
 
     def refusal(self, secret: bytes) -> str | None:
         """Why this scheme cannot take the password whole; None when it can."""
@@ -67,6 +71,15 @@ _SCHEMES = MappingProxyType(
     }
 )
 _ALIASES = MappingProxyType({"sha": "sha512_crypt", "pbkdf2": "pbkdf2_sha512"})
+
+# Of Apache's files. Verified where they stand already, and never made: a stolen one is guessed by the billion.
+_READ_ONLY = MappingProxyType(
+    {
+        "apr1": _Scheme(passlib_hash.apr_md5_crypt, ("$apr1$",), 1000, 1000, 1000, longest=1024, takes_nul=False),
+        "ldap_sha1": _Scheme(passlib_hash.ldap_sha1, ("{SHA}",), 1, 1, 1, characters=33),
+    }
+)
+_READABLE = MappingProxyType({**_SCHEMES, **_READ_ONLY})
 
 
 def canonical_scheme(name: str) -> str:
@@ -122,7 +135,7 @@ def verify_password(password: str, stored: str) -> bool:
     secret, name = _secret(password), identify(stored)
     if secret is None or name is None:
         return False
-    known = _SCHEMES[name]
+    known = _READABLE[name]
     takes = known.refusal(secret) is None
     try:
         right = bool(known.handler.verify(secret if takes else _STAND_IN, stored))
@@ -133,15 +146,24 @@ def verify_password(password: str, stored: str) -> bool:
 
 
 def identify(stored: str) -> str | None:
-    """The scheme of a complete, well-formed hash; None for anything else."""
-    for name, known in _SCHEMES.items():
+    """The scheme of a complete, well-formed hash; None for anything else.
+
+    ``apr1`` and ``ldap_sha1`` (Apache's ``$apr1$`` and ``{SHA}``) are no schemes for new hashes: see :func:`is_weak`.
+    """
+    for name, known in _READABLE.items():
         if stored.startswith(known.prefixes):
             try:
                 parsed = known.handler.from_string(stored)
             except (ValueError, TypeError, NotImplementedError):
                 return None
-            return name if parsed.checksum is not None else None
+            whole = known.characters in {None, len(stored)}
+            return name if whole and parsed.checksum is not None else None
     return None
+
+
+def is_weak(stored: str) -> bool:
+    """Whether a hash is of a scheme that is fast to guess: still verified, and never made here."""
+    return identify(stored) in _READ_ONLY
 
 
 def _secret(password: str) -> bytes | None:

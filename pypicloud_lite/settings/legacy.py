@@ -175,7 +175,6 @@ _UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "ldap": "LDAP",
                 "remote": "a remote access server",
                 "aws_secrets_manager": "AWS Secrets Manager",
-                "htpasswd": "an .htpasswd file",
             }
         ),
     }

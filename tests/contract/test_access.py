@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from pypicloud_lite.access.backends.config import ConfigAccess
 from pypicloud_lite.access.backends.config_keys import read_keys
+from pypicloud_lite.access.backends.htpasswd import HtpasswdAccess, PasswordFiles
 from pypicloud_lite.access.directory import Directory, InForce
 from pypicloud_lite.access.model import Role, RoleHolders
+from pypicloud_lite.access.passwords import PasswordHasher
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.testing.access import ADMINS, GROUP_GRANTS, GROUPS, HASHES, USER_GRANTS, AccessContract
 
@@ -45,3 +48,24 @@ class TestSplitOverTwo(AccessContract):
         users = {key: value for key, value in entries.items() if key.startswith("user.")}
         rules = {key: value for key, value in entries.items() if not key.startswith("user.")}
         return in_directory(rules=ConfigAccess(read_keys(rules)), users=ConfigAccess(read_keys(users)))
+
+
+class TestHtpasswdAccess(AccessContract):
+    """Users in Apache's files, two of its own hashes among them; groups and rules in the INI file."""
+
+    hashes = MappingProxyType(
+        {
+            **HASHES,
+            "alice": "$apr1$WoCQpnIJ$L0ZGLtJZAYjv.1lt/P.Vx/",
+            "carol": "$2y$04$a.r.G/DeDM4lT3x82VRqD.zd.CzHFLKiHmAZJNckAWTAyWMaDXoEu",
+        }
+    )
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> AccessBackend:
+        readers, uploaders = tmp_path / "readers", tmp_path / "uploaders"
+        readers.write_text("".join(f"{name}:{stored}\n" for name, stored in self.hashes.items()))
+        uploaders.write_text("# nobody: the contract's world has no such group\n")
+        rules = {key: value for key, value in config_entries().items() if not key.startswith("user.")}
+        users = HtpasswdAccess(PasswordFiles(readers, uploaders), PasswordHasher())
+        return in_directory(htpasswd=users, config=ConfigAccess(read_keys(rules)))

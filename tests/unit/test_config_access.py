@@ -201,6 +201,15 @@ def test_the_serial_changes_with_every_user_group_and_grant() -> None:
     assert config(worlds[4]).serial() == config(worlds[4]).serial()
 
 
+@pytest.mark.parametrize("stored", ["$apr1$WoCQpnIJ$L0ZGLtJZAYjv.1lt/P.Vx/", "{SHA}L55TUjtiq8FBorTWAZ0jy6g129A="])
+def test_a_weak_hash_is_taken_with_a_warning(stored: str) -> None:
+    access = config({"user.alice": stored})
+    assert access.authenticate("alice", "correct horse") is not None
+    (warning,) = access.warnings  # type: ignore[attr-defined]  # not of every backend
+    assert warning.startswith("user.alice is a weak hash")
+    assert stored not in warning
+
+
 class CountingHasher(PasswordHasher):
     def __init__(self) -> None:
         super().__init__("sha512_crypt", 1000)

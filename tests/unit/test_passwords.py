@@ -13,6 +13,7 @@ from pypicloud_lite.access.passwords import (
     derive_hash,
     hash_password,
     identify,
+    is_weak,
     verify_password,
 )
 from pypicloud_lite.kernel.errors import InvalidRequest
@@ -35,6 +36,27 @@ def test_a_hash_verifies_its_password_and_no_other(scheme: str) -> None:
     assert verify_password("correct horse", stored)
     assert not verify_password("correct horsf", stored)
     assert "correct horse" not in stored
+
+
+WEAK = {"apr1": "$apr1$WoCQpnIJ$L0ZGLtJZAYjv.1lt/P.Vx/", "ldap_sha1": "{SHA}L55TUjtiq8FBorTWAZ0jy6g129A="}
+"""By Apache's htpasswd."""
+
+
+@pytest.mark.parametrize("scheme", WEAK)
+def test_weak_hashes_are_read_and_never_made(scheme: str) -> None:
+    assert identify(WEAK[scheme]) == scheme
+    assert is_weak(WEAK[scheme])
+    assert verify_password("correct horse", WEAK[scheme])
+    for wrong in ("correct horsf", "", "x" * 4096, "a\0b", "\ud800"):
+        assert not verify_password(wrong, WEAK[scheme])
+    for make in (canonical_scheme, lambda name: hash_password("x", name), PasswordHasher):
+        with pytest.raises(ValueError, match="not a password scheme") as caught:
+            make(scheme)
+        assert scheme not in str(caught.value).partition(": ")[2]
+
+
+def test_no_other_hash_is_weak() -> None:
+    assert not any(is_weak(stored) for stored in (*STORED.values(), "", "plain"))
 
 
 @pytest.mark.parametrize("scheme", CHEAP)

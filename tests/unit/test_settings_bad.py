@@ -117,7 +117,16 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
     ({"pypi.auth": "ldap"}, ("pypi.auth", "LDAP", "not available in this version", "pypi.auth = config")),
     ({"pypi.auth": "remote"}, ("pypi.auth", "not available in this version", "ppc-gen-password")),
     ({"pypi.auth": "aws_secrets_manager"}, ("pypi.auth", "AWS Secrets Manager", "not available")),
-    ({"pypi.auth": "htpasswd"}, ("pypi.auth", ".htpasswd", "not available in this version")),
+    ({"pypi.auth": "htpasswd"}, ("auth.htpasswd.file", "it is required")),
+    (
+        {"pypi.auth": "htpasswd", "auth.htpasswd.file": "/no/such/.htpasswd"},
+        (
+            "auth.htpasswd.file",
+            "'/no/such/.htpasswd'",
+            "there is no such file",
+            "htpasswd -B -c /no/such/.htpasswd NAME",
+        ),
+    ),
     # pypicloud's keys that are not built yet.
     ({"storage.gcp_project_id": "x"}, ("storage.gcp_project_id", "Google Cloud Storage is not available")),
     ({"storage.storage_account_key": CANARY}, ("storage.storage_account_key", "Azure", "not available")),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from pypicloud_lite.access.grants import NO_RULES, GrantBook, GrantTable, Kind, Rule
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, is_pattern, project_pattern
-from pypicloud_lite.access.passwords import identify
+from pypicloud_lite.access.passwords import identify, is_weak
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import ProjectName, shown
 
@@ -63,6 +63,8 @@ class _Reader:
             self.problems.append(f"{key} is not a password hash: make one with ppc-gen-password")
         else:
             self._hashes[name] = stored.strip()
+            if is_weak(stored.strip()):
+                self._warnings.append(f"{key} is a weak hash ($apr1$ or {{SHA}}): make a new one with ppc-gen-password")
 
     def group(self, key: str, name: str, members: str) -> None:
         if not name:
