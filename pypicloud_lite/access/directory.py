@@ -45,7 +45,8 @@ class Directory:
     """An :class:`~pypicloud_lite.access.port.AccessBackend` over those in force at each call.
 
     A user is the first backend's that knows the name, and only that one judges the password. Groups, roles and
-    grants add up over all of them. An outage of one is felt by those whom no other one knows.
+    grants add up over all of them. An outage of one is felt by those whom no other one knows; where it
+    has groups, roles or rules, by all who are no administrators without it.
     """
 
     knows_by_name = True
@@ -172,13 +173,22 @@ class Directory:
         return _Owner(outage=outage)
 
     def _completed(self, in_force: InForce, account: Account, owner: AccessBackend) -> Account:
-        groups = account.groups
+        groups, outage = account.groups, None
         for backend in in_force.backends.values():
             if backend is not owner:
-                groups |= backend.memberships(account.username)
+                try:
+                    groups |= backend.memberships(account.username)
+                except AccessUnavailable as error:
+                    outage = outage or error
         roles = account.roles | in_force.holders.of(account.username, groups)
         for backend in in_force.backends.values():
-            roles |= backend.role_holders().of(account.username, groups)
+            try:
+                roles |= backend.role_holders().of(account.username, groups)
+            except AccessUnavailable as error:
+                outage = outage or error
+        # What cannot be had now could only add to what an administrator may.
+        if outage is not None and Role.ADMIN not in roles:
+            raise outage
         return replace(account, groups=groups, roles=roles)
 
 
