@@ -13,6 +13,7 @@ from pydantic import Field
 
 from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.authentication import Authenticator
+from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSettings
 from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
 from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.backends.htpasswd import UPLOADERS, HtpasswdSettings
@@ -115,6 +116,7 @@ def config_sample() -> str:
             ("Logins, registration and tokens", [LoginSettings]),
             ("Users in the database: pypi.auth = sql", [SqlAccessSettings]),
             ("Users in password files: pypi.auth = htpasswd", [HtpasswdSettings]),
+            ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", [AwsSecretsSettings]),
             ("Uploads and downloads", [PublishSettings, ServeSettings]),
             ("Files in a folder: pypi.storage = file", [LocalSettings]),
             ("Files in a bucket: pypi.storage = s3", [S3Settings]),

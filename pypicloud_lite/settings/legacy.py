@@ -21,7 +21,6 @@ _DYNAMO = f"DynamoDB is {_NOT_YET}; remove this key and set db.url to an SQL dat
 _REDIS = f"Redis is {_NOT_YET}; remove this key and set db.url to an SQL database"
 _REMOTE = f"users from a remote server are {_NOT_YET}; remove this key and use pypi.auth = config"
 _LDAP = f"users from LDAP are {_NOT_YET}; remove this key and use pypi.auth = config"
-_AWS_SECRETS = f"users from AWS Secrets Manager are {_NOT_YET}; remove this key and use pypi.auth = config"
 _WEB = f"the web pages for people are {_NOT_YET}; remove this key"
 
 _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -89,15 +88,6 @@ _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "auth.ldap.fallback",
             "auth.ldap.*",
         ),
-        _AWS_SECRETS: (
-            "auth.secret_id",
-            "auth.region_name",
-            "auth.kms_key_id",
-            "auth.aws_access_key_id",
-            "auth.aws_secret_access_key",
-            "auth.aws_session_token",
-            "auth.profile_name",
-        ),
         _WEB: ("pypi.download_url",),
     }
 )
@@ -106,6 +96,7 @@ _BEAKER = "this server does not use Beaker"
 _NO_SCAFFOLD = "this server is not configured through Pyramid's settings"
 _HASHES = "every file is hashed"
 _GRACEFUL = "every rebuild is a graceful one"
+_KEY_IS_KNOWN = "the secret is only read, and AWS knows its key"
 _OWN_KEYS = "new objects get keys of another form, and old ones are found under either of theirs"
 
 _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -127,14 +118,13 @@ _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         _HASHES: ("pypi.calculate_package_hashes",),
         _GRACEFUL: ("db.graceful_reload",),
+        _KEY_IS_KNOWN: ("auth.kms_key_id",),
         _OWN_KEYS: ("storage.prepend_hash",),
     }
 )
 
 SECRETS = frozenset(
     {
-        "auth.aws_secret_access_key",
-        "auth.aws_session_token",
         "auth.ldap.service_password",
         "auth.password",
         "db.aws_secret_access_key",
@@ -174,7 +164,6 @@ _UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {
                 "ldap": "LDAP",
                 "remote": "a remote access server",
-                "aws_secrets_manager": "AWS Secrets Manager",
             }
         ),
     }

@@ -116,7 +116,11 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
     ({"pypi.db": "mongo"}, ("pypi.db", "must be 'sql'")),
     ({"pypi.auth": "ldap"}, ("pypi.auth", "LDAP", "not available in this version", "pypi.auth = config")),
     ({"pypi.auth": "remote"}, ("pypi.auth", "not available in this version", "ppc-gen-password")),
-    ({"pypi.auth": "aws_secrets_manager"}, ("pypi.auth", "AWS Secrets Manager", "not available")),
+    ({"pypi.auth": "aws_secrets_manager"}, ("auth.secret_id", "it is required", "PPC_AUTH_SECRET_ID")),
+    (
+        {"pypi.auth": "aws_secrets_manager", "auth.secret_id": "x", "auth.aws_access_key_id": CANARY},
+        ("auth.aws_access_key_id", "auth.aws_secret_access_key go together"),
+    ),
     ({"pypi.auth": "htpasswd"}, ("auth.htpasswd.file", "it is required")),
     (
         {"pypi.auth": "htpasswd", "auth.htpasswd.file": "/no/such/.htpasswd"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSettings
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
 from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.login_settings import LoginSettings
@@ -22,6 +23,7 @@ MODELS = (
     Backends,
     AccessSettings,
     LoginSettings,
+    AwsSecretsSettings,
     ConfigAccessSettings,
     SqlAccessSettings,
     DatabaseSettings,
@@ -50,6 +52,8 @@ DECLARED = """
     auth.scheme auth.rounds auth.admins auth.signing_key auth.token_expire
     auth.db.url auth.db.poolclass auth.db.pool_size
     session.encrypt_key session.validate_key session.secure session.timeout
+    auth.secret_id auth.region_name auth.aws_access_key_id auth.aws_secret_access_key
+    auth.aws_session_token auth.profile_name
     user.alice group.ops package.a.user.alice package.a.group.ops
 """
 REFUSED = """
@@ -69,11 +73,9 @@ REFUSED = """
     auth.ldap.user_dn_format auth.ldap.base_dn auth.ldap.user_search_filter auth.ldap.admin_field
     auth.ldap.admin_value auth.ldap.admin_group_dn auth.ldap.cache_time auth.ldap.ignore_cert
     auth.ldap.ignore_referrals auth.ldap.ignore_multiple_results auth.ldap.fallback
-    auth.secret_id auth.region_name auth.kms_key_id auth.aws_access_key_id auth.aws_secret_access_key
-    auth.aws_session_token auth.profile_name
 """
 WITHOUT_EFFECT = """
-    pypi.calculate_package_hashes db.graceful_reload storage.prepend_hash
+    pypi.calculate_package_hashes db.graceful_reload storage.prepend_hash auth.kms_key_id
     session.type session.httponly
     session.invalidate_corrupt session.crypto_type session.lock_dir session.data_dir
     session.cookie_domain session.cookie_expires session.key
