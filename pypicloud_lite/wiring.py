@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import structlog
 from pydantic import Field
 
 from pypicloud_lite.access.administration import Administration
@@ -25,18 +26,21 @@ from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.passwords import PasswordHasher
 from pypicloud_lite.access.port import AccessBackend, AccessContext
 from pypicloud_lite.access.proofs import Proofs
+from pypicloud_lite.access.pypicloud_tables import read_tables
 from pypicloud_lite.access.recollection import Recollection
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.access.throttle import LoginThrottle
 from pypicloud_lite.access.tokens import Tokens
+from pypicloud_lite.access.transfer import import_document
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.refusals import Refusals
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
@@ -70,6 +74,8 @@ from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.web.health import Health
 from pypicloud_lite.web.settings import WebSettings
+
+_log = structlog.get_logger("pypicloud_lite.wiring")
 
 
 class IndexSettings(Settings):
@@ -285,8 +291,32 @@ def prepare(settings: Loaded) -> None:
             upgrade(services.database)
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
+        _import_users(services)
     finally:
         services.database.dispose()
+
+
+def _import_users(services: Services) -> None:
+    """Take over the users of the pypicloud whose database ``auth.db.url`` names, once."""
+    if "sql" not in services.settings.chain("pypi.auth"):
+        return
+    url = services.settings.get(SqlAccessSettings).url
+    if url is None:
+        return
+    author = Author("pypicloud_lite")
+    with services.administration.importing(author) as (writer, known):
+        if not writer.was_imported:
+            try:
+                document = read_tables(url.get_secret_value())
+            except ConfigError as error:
+                raise ConfigError(
+                    f"auth.db.url: {error.message}. Remove the key: users live where db.url says"
+                ) from None
+            done = import_document(document, writer, known)
+            writer.note_import()
+            _log.info("took over the users of pypicloud", users=done.users, groups=done.groups, rules=done.rules)
+            for remark in done.remarks:
+                _log.warning("taking over the users of pypicloud", remark=remark)
 
 
 def prepare_to_serve(settings: Loaded) -> None:

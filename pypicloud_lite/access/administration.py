@@ -7,7 +7,7 @@ Only what is in the database can be changed: everything here raises :class:`Conf
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -144,6 +144,23 @@ class Administration:
         """Let people ask for accounts, or not."""
         with self._writing(author) as writer:
             writer.set_register(allowed=allowed)
+
+    def pending_hashes(self) -> Mapping[str, str]:
+        """The password hashes of those who wait, for whoever moves users elsewhere."""
+        store = self._store()
+        return {} if store is None else store.pending_hashes()
+
+    @contextmanager
+    def importing(self, author: Author) -> Iterator[tuple[AccessWriter, Mapping[str, str]]]:
+        """A transaction to add many in, and the users whom other backends know, by the backend's name."""
+        elsewhere = {
+            account.username: name
+            for name, backend in self._directory.backends().items()
+            if not isinstance(backend, SqlAccess)
+            for account in backend.accounts()
+        }
+        with self._writing(author) as writer:
+            yield writer, elsewhere
 
     def _store(self) -> SqlAccess | None:
         return next((one for one in self._directory.backends().values() if isinstance(one, SqlAccess)), None)

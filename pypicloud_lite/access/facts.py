@@ -126,6 +126,10 @@ class FactsAccess:
         """As the port says."""
         return self._current().serial
 
+    def hashes(self) -> Mapping[str, str]:
+        """The password hashes by user, for whoever moves users elsewhere."""
+        return {name: known.password_hash for name, known in self._current().users.items()}
+
     def probe(self) -> None:
         """As the port says."""
         self._current()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from pypicloud_lite.access.backends.sql import read_facts
 from pypicloud_lite.access.facts import Facts
 from pypicloud_lite.access.grants import Kind
-from pypicloud_lite.access.model import Right, Role
+from pypicloud_lite.access.model import Right, Role, is_pattern
 from pypicloud_lite.access.tables import (
     access_state,
     group_members,
@@ -64,6 +64,19 @@ class AccessWriter:
     def facts(self) -> Facts:
         """Everything, as it is in this transaction."""
         return read_facts(self._connection)
+
+    def everybody(self) -> frozenset[str]:
+        """The names of all users, those who wait for approval too."""
+        return frozenset(self._connection.execute(select(users.c.username)).scalars())
+
+    def note_import(self) -> None:
+        """Note that pypicloud's users were imported, once and for all."""
+        self._execute(update(access_state).values(imported_at=self._clock()))
+
+    @property
+    def was_imported(self) -> bool:
+        """Whether that was noted."""
+        return self._one(select(access_state.c.imported_at)) is not None
 
     def count_pending(self) -> int:
         """How many people asked for an account and wait."""
@@ -145,8 +158,11 @@ class AccessWriter:
         if self._set_row(role_holders, {"role": role.value, "kind": kind, "who": who}, there=held):
             self.record("give role" if held else "take role", who, {"role": role.value, "kind": kind})
 
-    def set_right(self, pattern: str, kind: Kind, who: str, right: Right, *, given: bool) -> None:
-        """Grant one right on a project or pattern, or revoke it; a rule without any right is removed."""
+    def set_right(self, pattern: str, kind: Kind, who: str, right: Right, *, given: bool) -> bool:
+        """Grant one right on a project or pattern, or revoke it; whether that changed anything.
+
+        A rule without any right is removed.
+        """
         key = {"pattern": pattern, "kind": kind, "who": who}
         where = [project_grants.c[name] == value for name, value in key.items()]
         columns = [project_grants.c[name] for name in _COLUMN.values()]
@@ -154,7 +170,7 @@ class AccessWriter:
         before = dict(row) if row is not None else dict.fromkeys(_COLUMN.values(), False)
         after = {**before, _COLUMN[right]: given}
         if after == before:
-            return
+            return False
         if row is None:
             self._execute(insert(project_grants), **key, **after)
         elif any(after.values()):
@@ -162,7 +178,8 @@ class AccessWriter:
         else:
             self._execute(delete(project_grants).where(*where))
         detail = {"kind": kind, "who": who, "right": right.value}
-        self.record("grant" if given else "revoke", pattern, detail, project="" if "*" in pattern else pattern)
+        self.record("grant" if given else "revoke", pattern, detail, project="" if is_pattern(pattern) else pattern)
+        return True
 
     def set_register(self, *, allowed: bool) -> None:
         """Let people ask for accounts, or not."""

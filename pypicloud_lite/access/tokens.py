@@ -207,6 +207,19 @@ def described(scope: Scope, networks: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def token_document(token: Token) -> dict[str, Any]:
+    """A token as the API and the commands show it, without its secret."""
+    times = {"created": token.created_at, "expires": token.expires_at, "last_used": token.last_used_at}
+    return {
+        "id": token.id,
+        "name": token.name,
+        "username": token.username,
+        **described(token.scope, token.networks),
+        **{name: None if at is None else at.isoformat() for name, at in times.items()},
+        "last_address": token.last_address,
+    }
+
+
 def _dumped(scope: Scope, networks: Sequence[str]) -> str:
     return json.dumps(described(scope, networks), separators=(",", ":"), sort_keys=True)
 

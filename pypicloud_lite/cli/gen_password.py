@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from pypicloud_lite.access.passwords import hash_password
 from pypicloud_lite.access.settings import AccessSettings
+from pypicloud_lite.cli.passwords import read_password
 from pypicloud_lite.cli.reporting import reports_config_errors
 from pypicloud_lite.kernel.errors import InvalidRequest
 from pypicloud_lite.wiring import load_settings
@@ -40,7 +40,7 @@ def main(
     """
     scheme, rounds = _cost(scheme, rounds, config)
     try:
-        password = _from_stdin() if from_stdin else _asked()
+        password = read_password(from_stdin=from_stdin)
         click.echo(hash_password(password, scheme, rounds))
     except InvalidRequest as error:
         _refuse(context, error.message)
@@ -56,23 +56,6 @@ def _cost(scheme: str | None, rounds: int | None, config: Path | None) -> tuple[
         # Rounds mean something else in every scheme.
         return scheme, rounds
     return settings.scheme, settings.rounds if rounds is None else rounds
-
-
-def _from_stdin() -> str:
-    data = sys.stdin.buffer.read()
-    try:
-        password = data.decode()
-    except UnicodeDecodeError:
-        raise InvalidRequest("The password on standard input is not UTF-8: convert it first") from None
-    return password.removesuffix("\n").removesuffix("\r") if password.endswith("\n") else password
-
-
-def _asked() -> str:
-    # The prompts go to standard error, so that standard output is the hash and nothing else. The empty
-    # default ends the prompt on empty input, which is then refused; click alone would ask for ever.
-    return str(
-        click.prompt("Password", default="", show_default=False, hide_input=True, confirmation_prompt=True, err=True)
-    )
 
 
 def _refuse(context: click.Context, message: str) -> None:

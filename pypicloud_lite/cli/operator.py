@@ -54,14 +54,14 @@ class Operator:
 
 
 @contextmanager
-def operating(config: Path | None) -> Iterator[Operator]:
+def operating(config: Path | None, command: str) -> Iterator[Operator]:
     """The services of a configuration, its database brought up to date; connections are given back at the end."""
     settings = load_settings(config)
     prepare(settings)
     services = build(settings)
     user = getpass.getuser()
     try:
-        yield Operator(services, Identity(user, roles=frozenset({Role.ADMIN})), Author(f"ppc-packages ({user})"))
+        yield Operator(services, Identity(user, roles=frozenset({Role.ADMIN})), Author(f"{command} ({user})"))
     finally:
         services.database.dispose()
 

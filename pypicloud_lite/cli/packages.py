@@ -38,7 +38,7 @@ def main(context: click.Context, config: Path | None) -> None:
 @refuses_clearly
 def list_projects(config: Path | None, *, pattern: str | None, is_long: bool, json: bool) -> None:
     """Name the projects, or those that fit PATTERN (with * and ?)."""
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         found = operator.services.listings.projects(operator.identity, operator.index)
     found = [one for one in found if pattern is None or _fits(one, pattern)]
     if json:
@@ -74,7 +74,7 @@ def _described(one: ProjectOverview) -> dict[str, object]:
 @refuses_clearly
 def show(config: Path | None, *, target: str, json: bool) -> None:
     """Show the files of a project, a release, or one file."""
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         selection = operator.selection(target)
         listed = operator.services.listings.files(operator.identity, operator.index, selection.project)
         files = [

@@ -23,7 +23,7 @@ from pypicloud_lite.kernel.names import ProjectName
 @refuses_clearly
 def delete(config: Path | None, *, target: str, yes: bool, json: bool) -> None:
     """Delete a project's files, a release, or one file. The filenames stay reserved, the project's name too."""
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         selection = operator.selection(target)
         files = _there(operator, selection)
         if not yes:
@@ -56,7 +56,7 @@ def _confirm(files: Sequence[FileRecord]) -> None:
 @refuses_clearly
 def yank(config: Path | None, *, target: str, reason: str | None, json: bool) -> None:
     """Yank: installers take it only where == asks for it."""
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         selection = operator.selection(target)
         yanked = operator.services.yanking.yank(selection, operator.identity, operator.author, reason)
     _report("yanked", yanked, as_document=json)
@@ -69,7 +69,7 @@ def yank(config: Path | None, *, target: str, reason: str | None, json: bool) ->
 @refuses_clearly
 def unyank(config: Path | None, *, target: str, json: bool) -> None:
     """Take a yank back."""
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         selection = operator.selection(target)
         restored = operator.services.yanking.restore(selection, operator.identity, operator.author)
     _report("un-yanked", restored, as_document=json)
@@ -94,7 +94,7 @@ def _report(what: str, files: Sequence[FileRecord], *, as_document: bool) -> Non
 def status(config: Path | None, *, project: str, new: str | None, reason: str | None, json: bool) -> None:
     """Show a project's status, or give it one: active, deprecated, archived (no uploads), quarantined (hidden)."""
     name = ProjectName.parse(project)
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         services = operator.services
         if new is not None:
             wanted = ProjectStatus(new)
@@ -114,7 +114,7 @@ def status(config: Path | None, *, project: str, new: str | None, reason: str | 
 def free(config: Path | None, *, project: str, json: bool) -> None:
     """Free the name of a project whose files are all deleted."""
     name = ProjectName.parse(project)
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         operator.services.removals.free(operator.index, name, operator.identity, operator.author)
     if json:
         as_json({"freed": str(name)})

@@ -49,7 +49,10 @@ def _progress(sizes: Iterable[int], label: str) -> Iterator[Bar]:
 def upload(config: Path | None, *, files: Sequence[Path], overwrite: bool, json: bool) -> None:
     """Upload wheels and sdists, with every check that an upload over HTTP gets."""
     outcomes: list[dict[str, Any]] = []
-    with operating(config) as operator, _progress((one.stat().st_size for one in files), "Uploading") as bar:
+    with (
+        operating(config, "ppc-packages") as operator,
+        _progress((one.stat().st_size for one in files), "Uploading") as bar,
+    ):
         for path in files:
             created, record = _upload(operator, path, bar, overwrite=overwrite)
             outcomes.append({**package_object(record, ""), "created": created})
@@ -84,7 +87,7 @@ def _upload(operator: Operator, path: Path, bar: Bar, *, overwrite: bool) -> tup
 def download(config: Path | None, *, targets: Sequence[str], dest: Path, force: bool, json: bool) -> None:
     """Download the files of projects, of releases, or single ones; each is verified as it arrives."""
     outcomes: list[dict[str, Any]] = []
-    with operating(config) as operator:
+    with operating(config, "ppc-packages") as operator:
         wanted = _wanted(operator, targets)
         dest.mkdir(parents=True, exist_ok=True)
         with _progress((one.size for one in wanted), "Downloading") as bar:

@@ -21,7 +21,7 @@ def complete(context: click.Context, _parameter: click.Parameter, begun: str) ->
     config = root.params.get("config")
     name, equals, version = begun.partition("==")
     try:
-        with operating(chosen_config(config)) as operator, operator.services.catalog.read() as catalog:
+        with operating(chosen_config(config), "ppc-packages") as operator, operator.services.catalog.read() as catalog:
             if not equals:
                 found = [str(one.name) for one in catalog.projects(operator.index)]
                 return [CompletionItem(one) for one in found if one.startswith(begun)][:_MOST]

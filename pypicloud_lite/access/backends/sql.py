@@ -97,6 +97,12 @@ class SqlAccess(FactsAccess):
         with asking(self._database) as connection:
             return list(connection.execute(_PENDING).scalars())
 
+    def pending_hashes(self) -> dict[str, str]:
+        """The password hashes of those who wait."""
+        with asking(self._database) as connection:
+            waiting = select(users.c.username, users.c.password_hash).where(users.c.is_pending.is_(True))
+            return {row.username: row.password_hash for row in connection.execute(waiting)}
+
     def allows_register(self) -> bool:
         """Whether people may ask for accounts."""
         with asking(self._database) as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from pyramid.request import Request
 
@@ -15,7 +14,7 @@ from pypicloud_lite.access.model import Identity, Scope
 from pypicloud_lite.access.security import COOKIE, RequestIdentity, claim, cookie_of
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.signup import SignupTokens
-from pypicloud_lite.access.tokens import Token, Tokens, WantedToken, described
+from pypicloud_lite.access.tokens import Tokens, WantedToken, described, token_document
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest, PermissionDenied
 from pypicloud_lite.manage.parameters import parameters, whole_number
@@ -180,7 +179,7 @@ class AccountViews:
         return respond("200 OK", [], b"")
 
     def _list(self, username: str) -> PlainResponse:
-        return respond_json("200 OK", {"tokens": [shown_token(token) for token in self._tokens.of(username)]})
+        return respond_json("200 OK", {"tokens": [token_document(token) for token in self._tokens.of(username)]})
 
     def _create(self, request: Request, username: str, identity: Identity, author: Author) -> PlainResponse:
         wanted = parameters(request, TokenParameters)
@@ -194,20 +193,7 @@ class AccountViews:
         secret, token = self._tokens.create(
             WantedToken(username, wanted.name, scope, wanted.networks, lifetime), author
         )
-        return respond_json("201 Created", {"token": secret, **shown_token(token)})
-
-
-def shown_token(token: Token) -> dict[str, Any]:
-    """A token as the API shows it, without its secret."""
-    times = {"created": token.created_at, "expires": token.expires_at, "last_used": token.last_used_at}
-    return {
-        "id": token.id,
-        "name": token.name,
-        "username": token.username,
-        **described(token.scope, token.networks),
-        **{name: None if at is None else at.isoformat() for name, at in times.items()},
-        "last_address": token.last_address,
-    }
+        return respond_json("201 Created", {"token": secret, **token_document(token)})
 
 
 def _home(request: Request) -> str:
