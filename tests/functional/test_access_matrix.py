@@ -1,44 +1,89 @@
-"""T01: every route, every identity, own and other projects, every spelling: what each may do, in one table.
+"""T01, T04: every route, every identity, own and other projects, every spelling: what each may do, in one table.
 
-A route that the table does not name fails the test.
+Tokens are identities of their own, by their scope. A route that the table does not name fails the test.
 """
 
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from ipaddress import ip_address
+from json import dumps
 from urllib.parse import urljoin
 
 import pytest
 
+from pypicloud_lite.access.model import Scope, ScopeWord
+from pypicloud_lite.access.passwords import hash_password
+from pypicloud_lite.access.tokens import WantedToken
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.artifacts import build_wheel
-from pypicloud_lite.testing.world import JSON, basic
+from pypicloud_lite.testing.world import JSON, PASSWORDS, basic
 
 OWN = build_wheel("own-pkg", "1.0")
 OTHER = build_wheel("other-pkg", "1.0")
-IDENTITIES = ("anonymous", "outsider", "reader", "writer", "admin", "wrong password", "unknown user", "no basic")
+IDENTITIES = (
+    *("anonymous", "outsider", "reader", "writer", "admin", "wrong password", "unknown user", "no basic"),
+    # Tokens of the writer but the last two, which are the admin's; "elsewhere" may do anything to other-pkg only.
+    *("owner", "read token", "upload token", "delete token", "elsewhere token", "admin token", "admin's read token"),
+    *("revoked token", "expired token", "session"),
+)
+TOKENS = {
+    "read token": ("writer", Scope(frozenset({ScopeWord.READ}))),
+    "upload token": ("writer", Scope(frozenset({ScopeWord.UPLOAD}), index="root/*")),
+    "delete token": ("writer", Scope(frozenset({ScopeWord.DELETE}), ("own-*",))),
+    "elsewhere token": ("writer", Scope(frozenset({*ScopeWord} - {ScopeWord.ADMIN}), ("other-pkg",))),
+    "admin token": ("admin", Scope(frozenset({ScopeWord.ADMIN}))),
+    "admin's read token": ("admin", Scope(frozenset({ScopeWord.READ}))),
+    "revoked token": ("admin", Scope(frozenset({ScopeWord.ADMIN}))),
+    "expired token": ("admin", Scope(frozenset({ScopeWord.ADMIN}))),
+}
 SPELLINGS = {
     OWN: ("own-pkg", "Own-Pkg", "own_pkg", "OWN.PKG", "own--pkg", "own-_.pkg"),
     OTHER: ("other-pkg", "Other-Pkg", "other_pkg", "OTHER.PKG", "other--pkg", "other-_.pkg"),
 }
 
 # Statuses in the order of IDENTITIES. Redirects, to the normalised spelling and to a project's page, are followed.
-ANYONE = (200,) * 8
-LOGIN_CHECKED = (200, 200, 200, 200, 200, 401, 401, 401)
-READ_OWN = (401, 404, 200, 200, 200, 401, 401, 401)
-READ_OTHER = (401, 404, 404, 404, 200, 401, 401, 401)
-MISSING = (401, 404, 404, 404, 404, 401, 401, 401)
-INDEX_WIDE = (401, 200, 200, 200, 200, 401, 401, 401)
-UPLOAD_OWN = (401, 403, 403, 200, 200, 401, 401, 401)
-UPLOAD_OTHER = (401, 403, 403, 403, 200, 401, 401, 401)
-DELETE_OWN = (401, 403, 403, 200, 200, 401, 401, 401)
-DELETE_OTHER = (401, 403, 403, 403, 200, 401, 401, 401)
-DELETE_MISSING = (401, 403, 403, 404, 404, 401, 401, 401)
-DELETE_OTHER_MISSING = (401, 403, 403, 403, 404, 401, 401, 401)
-LISTED = (401, 200, 200, 200, 200, 401, 401, 401)
-ADMIN = (401, 403, 403, 403, 200, 401, 401, 401)
-ADMIN_CONFLICT = (401, 403, 403, 403, 409, 401, 401, 401)
-NO_SUCH_METHOD = (405,) * 8
+# The session is the writer's.
+
+
+def row(*five, owner, tokens, session=None):
+    """Those of the first five; who cannot prove anything is 401; then the owner, six tokens, two ended ones, a session."""
+    assert (len(five), len(tokens)) == (5, 6)
+    return (*five, 401, 401, 401, owner, *tokens, 401, 401, five[3] if session is None else session)
+
+
+ANYONE = (200,) * len(IDENTITIES)
+LOGIN_CHECKED = row(200, 200, 200, 200, 200, owner=200, tokens=(200,) * 6)
+READ_OWN = row(401, 404, 200, 200, 200, owner=200, tokens=(200, 404, 404, 404, 200, 200))
+READ_OTHER = row(401, 404, 404, 404, 200, owner=404, tokens=(404, 404, 404, 404, 200, 200))
+MISSING = row(401, 404, 404, 404, 404, owner=404, tokens=(404,) * 6)
+INDEX_WIDE = row(401, 200, 200, 200, 200, owner=200, tokens=(200,) * 6)
+UPLOAD_OWN = row(401, 403, 403, 200, 200, owner=200, tokens=(403, 200, 403, 403, 200, 403))
+UPLOAD_OTHER = row(401, 403, 403, 403, 200, owner=403, tokens=(403, 403, 403, 403, 200, 403))
+DELETE_OWN = row(401, 403, 403, 200, 200, owner=200, tokens=(403, 403, 200, 403, 200, 403))
+DELETE_OTHER = row(401, 403, 403, 403, 200, owner=403, tokens=(403, 403, 403, 403, 200, 403))
+DELETE_MISSING = row(401, 403, 403, 404, 404, owner=404, tokens=(403, 403, 404, 403, 404, 403))
+DELETE_OTHER_MISSING = row(401, 403, 403, 403, 404, owner=403, tokens=(403, 403, 403, 403, 404, 403))
+LISTED = row(401, 200, 200, 200, 200, owner=200, tokens=(200,) * 6)
+ARCHIVE_OWN = row(401, 403, 403, 403, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403))
+LOGIN = row(401, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403))
+
+
+def administrators(status):
+    """For administrators, who get ``status``."""
+    return row(401, 403, 403, 403, status, owner=403, tokens=(403, 403, 403, 403, status, 403))
+
+
+def anybody_known(status):
+    """For whoever is not refused for what it sends along."""
+    return row(*(status,) * 5, owner=status, tokens=(status,) * 6)
+
+
+ADMIN = administrators(200)
+ADMIN_CONFLICT = administrators(409)
+ADMIN_MISSING = administrators(404)
+NO_SUCH_METHOD = (405,) * len(IDENTITIES)
 API = "/api/package/{project:[^/]+}"
 API_FILE = API + "/{filename:[^/]+}"
 RELEASE = API + "/version/{version:[^/]+}"
@@ -94,7 +139,7 @@ TABLE = {
     # pypicloud's empty list for what is unknown is that for what is hidden too
     f"{API}/": {"GET": (LISTED, LISTED), "DELETE": (DELETE_OWN, DELETE_OTHER)},
     API: {"GET": (LISTED, LISTED), "DELETE": (DELETE_OWN, DELETE_OTHER)},
-    f"{API}/status": {"GET": (READ_OWN, READ_OTHER), "PUT": (ADMIN, ADMIN)},
+    f"{API}/status": {"GET": (READ_OWN, READ_OTHER), "PUT": (ARCHIVE_OWN, ADMIN)},
     RELEASE: {"GET": (READ_OWN, READ_OTHER), "DELETE": (DELETE_OWN, DELETE_OTHER)},
     f"{RELEASE}/yank": {"PUT": (DELETE_OWN, DELETE_OTHER), "DELETE": (DELETE_OWN, DELETE_OTHER)},
     f"{API_FILE}/yank": {"PUT": (DELETE_OWN, DELETE_OTHER), "DELETE": (DELETE_OWN, DELETE_OTHER)},
@@ -113,17 +158,114 @@ CHANGING = {
     (pattern, method) for pattern, methods in TABLE.items() for method in methods if method in {"PUT", "DELETE"}
 }
 
+# The rest of the REST API, which is not about one file: method -> (statuses, what is sent). Users are in the file
+# here, so that a change which is allowed is a conflict, and nothing changes under the other tests.
+USER = "/admin/user/{username:[^/]+}"
+GROUP = "/admin/group/{group:[^/]+}"
+RULES = "/admin/package/{project:[^/]+}"
+ADMIN_READS, ADMIN_CHANGES = (ADMIN, None), (ADMIN_CONFLICT, None)
+OWNER_CHANGES = (row(401, 403, 403, 403, 409, owner=409, tokens=(403, 403, 403, 403, 409, 403)), None)
+A_PASSWORD = {"password": "x"}
+A_TOKEN = {"name": "t", "permissions": ["nothing"]}
+A_LOGIN = {"username": "reader", "password": PASSWORDS["reader"]}
+PEOPLE = {
+    "/api": {"GET": (ANYONE, None)},
+    "/api/openapi.json": {"GET": (ANYONE, None)},
+    "/acct/login": {"POST": (anybody_known(200), A_LOGIN), "PUT": (anybody_known(403), A_LOGIN)},
+    "/acct/logout": {"POST": (anybody_known(200), None)},
+    "/acct/tokenRegister": {"PUT": (anybody_known(409), {"token": "x", "password": "x"})},
+    "/api/user": {"GET": (INDEX_WIDE, None)},
+    "/api/user/password": {
+        "POST": (row(401, 403, 403, 403, 403, owner=403, tokens=(403,) * 6), {"old_password": "x", "new_password": "x"})
+    },
+    "/api/user/{username:[^/]+}": {"PUT": (anybody_known(403), A_PASSWORD)},
+    "/api/token": {
+        "GET": (LOGIN, None),
+        "POST": (row(401, 400, 400, 400, 400, owner=400, tokens=(403, 403, 403, 403, 400, 403)), A_TOKEN),
+    },
+    "/api/token/{token:[^/]+}": {
+        "DELETE": (row(401, 404, 404, 404, 404, owner=404, tokens=(403, 403, 403, 403, 404, 403)), None)
+    },
+    "/admin/pending_users": {"GET": ADMIN_READS},
+    "/admin/user": {"GET": ADMIN_READS},
+    USER: {"GET": ADMIN_READS, "PUT": (ADMIN_CONFLICT, A_PASSWORD), "DELETE": ADMIN_CHANGES},
+    f"{USER}/approve": {"POST": ADMIN_CHANGES},
+    f"{USER}/password": {"POST": (ADMIN_CONFLICT, A_PASSWORD)},
+    f"{USER}/admin": {"POST": (ADMIN_CONFLICT, {"admin": True})},
+    f"{USER}/group/{{group:[^/]+}}": {"PUT": ADMIN_CHANGES, "DELETE": ADMIN_CHANGES},
+    f"{USER}/permissions": {"GET": ADMIN_READS},
+    f"{USER}/token": {"GET": ADMIN_READS, "POST": (administrators(400), A_TOKEN)},
+    f"{USER}/token/{{token:[^/]+}}": {"DELETE": (ADMIN_MISSING, None)},
+    "/admin/group": {"GET": ADMIN_READS},
+    GROUP: {"GET": ADMIN_READS, "PUT": ADMIN_CHANGES, "DELETE": ADMIN_CHANGES},
+    "/admin/role": {"GET": ADMIN_READS},
+    "/admin/role/{role:reader|writer|admin}/{kind:user|group}/{name:[^/]+}": {
+        "PUT": ADMIN_CHANGES,
+        "DELETE": ADMIN_CHANGES,
+    },
+    "/admin/package": {"GET": ADMIN_READS},
+    RULES: {"GET": (ARCHIVE_OWN, None)},
+    f"{RULES}/{{kind:user|group}}/{{name:[^/]+}}/{{right:read|write|owner}}": {
+        "PUT": OWNER_CHANGES,
+        "DELETE": OWNER_CHANGES,
+    },
+    "/admin/register": {"GET": ADMIN_READS, "POST": (ADMIN_CONFLICT, {"allow": True})},
+    "/admin/token/{username:[^/]+}": {"GET": ADMIN_CHANGES},
+    "/admin/rebuild": {"POST": ADMIN_READS},
+    "/admin/journal": {"GET": ADMIN_READS},
+}
+ASSETS = {"/api/{asset:page.css|page.js}": {"GET": (ANYONE, None)}}
+
+
+RULED = {
+    "package.other-pkg.user.somebody": "rw",
+    # What the defaults give, said for this project, and an owner.
+    "package.own-pkg.group.staff": "r",
+    "package.own-pkg.group.developers": "rw",
+    "package.own-pkg.user.owner": "owner",
+    "user.owner": hash_password("owner-pw", "pbkdf2_sha256", 1000),
+}
+PASSWORDS_HERE = {**PASSWORDS, "owner": "owner-pw"}
+
 
 @pytest.fixture(scope="module")
 def world(make_shared_world):
-    world = make_shared_world({"package.other-pkg.user.somebody": "rw"})
+    world = with_credentials(make_shared_world(RULED))
     world.upload(OWN, "admin")
     world.upload(OTHER, "admin")
     return world
 
 
+def with_credentials(world):
+    """A token for each of TOKENS, and a session of the writer's."""
+    world.credentials = {}
+    tokens, author = world.services.tokens, Author("tester")
+    for identity, (username, scope) in TOKENS.items():
+        past = timedelta(days=-1) if identity == "expired token" else None
+        secret, token = tokens.create(WantedToken(username, identity, scope, lifetime=past), author)
+        world.credentials[identity] = {"Authorization": basic("__token__", secret)}
+        if identity == "revoked token":
+            tokens.revoke(username, token.id, author)
+    world.credentials["session"] = a_session(world)
+    return world
+
+
+def a_session(world):
+    account = world.services.access.lookup("writer")
+    cookie, csrf_token = world.services.sessions.start(account, Author("writer"), None)
+    return {"Cookie": f"ppc_session={cookie}", "X-CSRF-Token": csrf_token}
+
+
 def address(pattern, artifact, spelling, filename=None):
     values = {
+        "{username:[^/]+}": "reader",
+        "{group:[^/]+}": "staff",
+        "{name:[^/]+}": "reader",
+        "{token:[^/]+}": "12345",
+        "{role:reader|writer|admin}": "reader",
+        "{kind:user|group}": "user",
+        "{right:read|write|owner}": "read",
+        "{asset:page.css|page.js}": "page.js",
         "{project:[^/]+}": spelling,
         "{filename:[^/]+}": filename or artifact.filename,
         "{path:.+}": filename or artifact.filename,
@@ -137,20 +279,22 @@ def address(pattern, artifact, spelling, filename=None):
     return pattern
 
 
-def credentials(identity):
+def credentials(world, identity):
+    if identity in world.credentials:
+        return world.credentials[identity]
+    if identity in PASSWORDS_HERE:
+        return {"Authorization": basic(identity, PASSWORDS_HERE[identity])}
     return {
         "anonymous": {},
         "wrong password": {"Authorization": basic("admin", "not the password")},
         "unknown user": {"Authorization": basic("nobody-here", "admin-pw")},
-        "no basic": {"Authorization": "Bearer admin"},
-    }.get(identity) or (
-        {"Authorization": basic(identity)} if identity in {"outsider", "reader", "writer", "admin"} else {}
-    )
+        "no basic": {"Authorization": "Digest admin"},
+    }[identity]
 
 
 def ask(world, method, path, identity, artifact):
     """Follow redirects of a GET; each request comes from an address of its own, so that no limit is reached."""
-    headers, environ = credentials(identity), {"REMOTE_ADDR": str(ip_address(0x0A000000 + secrets.randbits(24)))}
+    headers, environ = credentials(world, identity), {"REMOTE_ADDR": str(ip_address(0x0A000000 + secrets.randbits(24)))}
     if method == "POST" and not path.endswith("/free"):
         fields = {":action": "file_upload", "name": artifact.filename.split("-")[0], "version": "1.0"}
         return world.app.post(
@@ -170,7 +314,8 @@ def ask(world, method, path, identity, artifact):
 
 
 def test_T01_the_table_names_every_route(world, routes):
-    assert sorted(TABLE) == sorted(routes(world))
+    both = {pattern + end for pattern in PEOPLE for end in ("", "/")} & set(routes(world))
+    assert sorted({*TABLE, *both, *PEOPLE, *ASSETS}) == sorted(routes(world))
 
 
 @pytest.mark.parametrize("pattern", TABLE)
@@ -199,7 +344,7 @@ def test_T01_no_other_method_does_anything(world, pattern):
     allowed = set(TABLE[pattern])
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - allowed:
         path = address(pattern, OTHER, "other-pkg")
-        answer = world.app.request(path, method=method, headers=credentials("admin"), status="*")
+        answer = world.app.request(path, method=method, headers=credentials(world, "admin"), status="*")
         assert answer.status_int == 405
         assert set(answer.headers["Allow"].split(", ")) - {"HEAD"} == allowed - (
             {"GET"} if TABLE[pattern].get("GET") == (NO_SUCH_METHOD, NO_SUCH_METHOD) else set()
@@ -211,7 +356,7 @@ def test_T01_no_other_method_does_anything(world, pattern):
 def test_T01_changing(world, identity):
     """What is done can be done again, and is done to nobody else's project."""
     place = IDENTITIES.index(identity)
-    bodies = {f"{API}/status?status=active": (ADMIN, ADMIN)}
+    bodies = {f"{API}/status?status=active": (ARCHIVE_OWN, ADMIN)}
     for pattern in (f"{RELEASE}/yank", f"{API_FILE}/yank"):
         bodies[pattern] = TABLE[pattern]["DELETE"]
     for pattern, expected in bodies.items():
@@ -227,7 +372,7 @@ def test_T01_changing(world, identity):
 @pytest.mark.parametrize("pattern", [f"{API}/", API, RELEASE])
 def test_T01_deleting_a_release_or_a_project(make_world, identity, pattern):
     place = IDENTITIES.index(identity)
-    world = make_world({"package.other-pkg.user.somebody": "rw"})
+    world = with_credentials(make_world(RULED))
     for artifact, statuses in ((OWN, DELETE_OWN), (OTHER, DELETE_OTHER)):
         world.upload(artifact, "admin")
         assert ask(world, "DELETE", address(pattern, artifact, "nothing"), identity, artifact).status_int in {
@@ -243,7 +388,7 @@ def test_T01_deleting_a_release_or_a_project(make_world, identity, pattern):
 @pytest.mark.parametrize("identity", IDENTITIES)
 def test_T01_deleting(make_world, identity):
     place = IDENTITIES.index(identity)
-    world = make_world({"package.other-pkg.user.somebody": "rw"})
+    world = with_credentials(make_world(RULED))
     pattern = API_FILE
     for artifact, there, missing in ((OWN, DELETE_OWN, DELETE_MISSING), (OTHER, DELETE_OTHER, DELETE_OTHER_MISSING)):
         for spelling in SPELLINGS[artifact]:
@@ -253,6 +398,40 @@ def test_T01_deleting(make_world, identity):
                 assert ask(world, "DELETE", path, identity, artifact).status_int == statuses[place], path
             left = {file["filename"] for file in pages(world, artifact)}
             assert left == (set() if there[place] == 200 else {artifact.filename})
+
+
+@pytest.mark.parametrize("pattern", [*PEOPLE, *ASSETS])
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_T01_every_other_call_for_every_identity(world, pattern, identity):
+    for method, (statuses, sent) in {**PEOPLE, **ASSETS}[pattern].items():
+        for end in ("", "/") if pattern != "/api" else ("/",):
+            answer = call(world, method, address(pattern, OWN, "Own.Pkg") + end, identity, sent)
+            if end and answer.status_int == 404 and pattern in SINGLE:
+                continue
+            assert answer.status_int == statuses[IDENTITIES.index(identity)], (method, pattern, answer.text)
+
+
+SINGLE = {"/api/openapi.json", "/api/token/{token:[^/]+}", f"{USER}/token/{{token:[^/]+}}", *ASSETS}
+
+
+def call(world, method, path, identity, sent):
+    world.app.reset()
+    headers = credentials(world, identity)
+    if identity == "session":
+        # One that ends, ends for this call.
+        headers = a_session(world)
+    environ = {"REMOTE_ADDR": str(ip_address(0x0A000000 + secrets.randbits(24)))}
+    body = b"" if sent is None else dumps(sent).encode()
+    if body:
+        headers = {**headers, "Content-Type": "application/json"}
+    return world.app.request(path, method=method, headers=headers, body=body, environ=environ, status="*")
+
+
+def test_T01_the_rules_of_another_project_and_of_a_pattern_are_for_administrators(world):
+    for spelling in ("other-pkg", "own-*", "*"):
+        for identity in IDENTITIES:
+            path = f"/admin/package/{spelling}/user/reader/read"
+            assert call(world, "PUT", path, identity, None).status_int == ADMIN_CONFLICT[IDENTITIES.index(identity)]
 
 
 def pages(world, artifact):

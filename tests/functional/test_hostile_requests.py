@@ -266,6 +266,14 @@ def fill(pattern, place, value):
         "digest": WHEEL.sha256[:16],
         "filename": WHEEL.filename,
         "path": WHEEL.filename,
+        "username": "reader",
+        "group": "staff",
+        "name": "reader",
+        "token": "1",
+        "role": "reader",
+        "kind": "user",
+        "right": "read",
+        "asset": "page.js",
     }
     found = list(PLACEHOLDER.finditer(pattern))
     for number, match in reversed(list(enumerate(found))):
