@@ -67,8 +67,8 @@ bench: $(VENV)/dev.stamp ## what it costs, beside nginx and a bare Pyramid view
 	$(BIN)/python -m bench $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## make requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
-	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql -o requirements/run.txt
-	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis --group dev -c requirements/run.txt -o requirements/dev.txt
 	for group in backends build clients flit hatch pdm pipenv poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
 
 sample: $(VENV)/run.stamp ## make config.ini.sample anew from the declared settings

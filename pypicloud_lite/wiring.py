@@ -23,7 +23,7 @@ from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.logins import Logins
-from pypicloud_lite.access.passwords import PasswordHasher
+from pypicloud_lite.access.passwords import ADMITTED, PasswordHasher
 from pypicloud_lite.access.port import AccessBackend, AccessContext
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.pypicloud_tables import read_tables
@@ -31,7 +31,6 @@ from pypicloud_lite.access.recollection import Recollection
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.signup import SignupTokens
-from pypicloud_lite.access.throttle import LoginThrottle
 from pypicloud_lite.access.tokens import Tokens
 from pypicloud_lite.access.transfer import import_document
 from pypicloud_lite.catalog.port import Catalog
@@ -239,10 +238,10 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     catalog = SqlCatalog(database, clock)
     storage: Storage = _backend(settings, "pypi.storage")
     own = settings.get(AccessSettings)
-    context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds))
+    context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds, admitted=ADMITTED))
     access = _directory(settings, context, follow)
     gate = Gate(access, index)
-    authenticator = Authenticator(access, Proofs(), LoginThrottle())
+    authenticator = Authenticator(access, Proofs(), own.throttle())
     login = settings.get(LoginSettings)
     recollection = Recollection(access)
     tokens = Tokens(database, clock, access, recollection)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pypicloud_lite.testing.databases import KINDS, DatabaseMissing, new_database
-from pypicloud_lite.testing.servers import moto_server
+from pypicloud_lite.testing.servers import RedisServer, moto_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +47,21 @@ def s3_endpoint(missing: Callable[[str, str], None]) -> Iterator[str]:
             missing("s3", str(error))
     with moto_server() as url:
         yield url
+
+
+@pytest.fixture
+def redis_server(missing: Callable[[str, str], None]) -> Iterator[RedisServer]:
+    """A Redis that no other test uses."""
+    # The path of a Unix socket has at most 107 bytes, which pytest's own folders may pass.
+    with tempfile.TemporaryDirectory(prefix="ppc-") as folder:
+        server = RedisServer(Path(folder))
+        try:
+            importlib.import_module("redis")
+            server.start()
+        except (ImportError, FileNotFoundError) as error:
+            missing("redis", str(error))
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import argon2
 from passlib import hash as passlib_hash
 
-from pypicloud_lite.kernel.errors import InvalidRequest
+from pypicloud_lite.kernel.errors import InvalidRequest, TooManyRequests
 
 MAX_PASSWORD = 4096
 """Bytes of UTF-8. Longer ones are wrong before anything is hashed."""
@@ -187,28 +189,55 @@ def _hash(scheme: str, secret: bytes, rounds: int) -> str:
     return str(_SCHEMES[scheme].handler.using(rounds=rounds).hash(secret))
 
 
+ADMITTED = 6
+"""How many requests of a process may be at a password hash, or wait for one.
+
+Fewer than the threads of a worker (8, ``cli/gunicorn_settings.py``), so that a flood of logins leaves some to the rest.
+"""
+
+
 class PasswordHasher:
     """Hashes and verifies with at most ``cores`` at a time (default: as many as the machine has).
 
     Thread-safe. Wiring owns one per process: more threads than that would only make each other slower, and
-    every running argon2 hash holds 32 MiB.
+    every running argon2 hash holds 32 MiB. With ``admitted`` no more than so many run and wait together: every method
+    then raises TooManyRequests at once where one more would wait.
     """
 
-    def __init__(self, scheme: str = "argon2", rounds: int | None = None, *, cores: int | None = None) -> None:
+    def __init__(
+        self,
+        scheme: str = "argon2",
+        rounds: int | None = None,
+        *,
+        cores: int | None = None,
+        admitted: int | None = None,
+    ) -> None:
         self._scheme = canonical_scheme(scheme)
         if rounds is not None:
             check_rounds(self._scheme, rounds)
         self._rounds = rounds
         self._slots = threading.BoundedSemaphore(cores or os.cpu_count() or 1)
+        self._places = None if admitted is None else threading.BoundedSemaphore(admitted)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._places is not None and not self._places.acquire(blocking=False):
+            raise TooManyRequests("Too many logins at the same time: wait 1 second, then try again", 1)
+        try:
+            with self._slots:
+                yield
+        finally:
+            if self._places is not None:
+                self._places.release()
 
     def hash(self, password: str) -> str:
         """As :func:`hash_password`, with the scheme and cost chosen for new hashes."""
-        with self._slots:
+        with self._turn():
             return hash_password(password, self._scheme, self._rounds)
 
     def verify(self, password: str, stored: str) -> bool:
         """As :func:`verify_password`."""
-        with self._slots:
+        with self._turn():
             return verify_password(password, stored)
 
     def verify_dummy(self, password: str) -> None:
@@ -220,7 +249,7 @@ class PasswordHasher:
         if secret is None:
             return
         known = _SCHEMES[self._scheme]
-        with self._slots:
+        with self._turn():
             _hash(
                 self._scheme,
                 secret if known.refusal(secret) is None else _STAND_IN,

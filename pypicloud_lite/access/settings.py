@@ -1,15 +1,18 @@
-"""Who may do what by default, and how new passwords are hashed."""
+"""Who may do what by default, how new passwords are hashed, and how often a wrong one may be tried."""
 
 from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, Role, RoleHolders
 from pypicloud_lite.access.passwords import canonical_scheme, check_rounds
 from pypicloud_lite.access.policy import Rules
+from pypicloud_lite.access.throttle import LoginThrottle, SharedFailures
+from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.settings.declare import Settings, Words
+from pypicloud_lite.settings.values import Duration
 
 
 class AccessSettings(Settings):
@@ -84,6 +87,37 @@ class AccessSettings(Settings):
         alias="auth.rounds",
         description="The cost of those hashes, in the scheme's own unit; empty: the scheme's default",
     )
+    limit_user: int = Field(
+        default=10,
+        ge=1,
+        alias="auth.limit_user",
+        description="Failed logins of one user from one address within auth.limit_window; more wait: 429",
+    )
+    limit_address: int = Field(
+        default=100, ge=1, alias="auth.limit_address", description="Failed logins of all users from one address"
+    )
+    limit_overall: int = Field(
+        default=1000, ge=1, alias="auth.limit_overall", description="Failed logins of all users from all addresses"
+    )
+    limit_window: Duration = Field(
+        default=300, ge=1, le=86400, alias="auth.limit_window", description="The time within which failures count"
+    )
+    limit_url: SecretStr | None = Field(
+        default=None,
+        alias="auth.limit_url",
+        description=(
+            "Redis in which all workers and hosts count failures together: redis://, rediss:// or unix://; empty: each "
+            "worker counts by itself"
+        ),
+        json_schema_extra={"example": "redis://127.0.0.1:6379/0"},
+    )
+
+    @field_validator("limit_url")
+    @classmethod
+    def _redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return url
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -115,6 +149,16 @@ class AccessSettings(Settings):
             cache_groups=frozenset(self.cache_update),
         )
 
+    def throttle(self) -> LoginThrottle:
+        """The limits on failed logins. Connects to nothing; ConfigError where Redis is named and cannot be used."""
+        return LoginThrottle(
+            per_user=self.limit_user,
+            per_address=self.limit_address,
+            overall=self.limit_overall,
+            window=float(self.limit_window),
+            shared=None if self.limit_url is None else _shared(self.limit_url, self.limit_window),
+        )
+
     def holders(self) -> RoleHolders:
         """Who holds a role by these settings."""
         users: dict[str, frozenset[Role]] = {}
@@ -128,6 +172,20 @@ class AccessSettings(Settings):
 
 
 _GROUP = "group:"
+
+
+def _shared(url: SecretStr, window: float) -> SharedFailures:
+    try:
+        from pypicloud_lite.access.throttle_redis import RedisFailures
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise ConfigError("auth.limit_url needs redis: pip install 'pypicloud_lite[redis]'") from error
+    try:
+        return RedisFailures(url.get_secret_value(), window)
+    except ValueError:
+        # Its text quotes the URL, which may hold a password.
+        raise ConfigError("auth.limit_url cannot be read: write it as redis://[:PASSWORD@]HOST:PORT/NUMBER") from None
 
 
 def _groups(named: tuple[str, ...], *, flag: bool | None) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Servers for tests: an S3 as a process of its own, and a proxy that breaks what passes through it."""
+"""Servers for tests: an S3 and a Redis as processes of their own, and a proxy that breaks what passes through it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import base64
 import contextlib
 import hashlib
 import http.client
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 _MOTO = """
@@ -46,6 +50,65 @@ def moto_server() -> Iterator[str]:
             yield f"http://127.0.0.1:{int(port)}"
         finally:
             process.kill()
+
+
+class RedisServer:
+    """A Redis of its own on a Unix socket in ``folder``, which keeps nothing; starts on entering, ends on leaving.
+
+    ``FileNotFoundError`` where there is no ``redis-server``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "redis.sock"
+        self.url = f"unix://{self._socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = ("--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no")
+        self._process = subprocess.Popen(
+            ["redis-server", *options, "--dir", str(self._socket.parent)],  # noqa: S607  wherever it is installed
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("redis-server did not start")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it at once; what it counted is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Let it take connections and requests, and answer none."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(str(self._socket))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(7) == b"+PONG\r\n"
+        return False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
 
 class Fault(Enum):

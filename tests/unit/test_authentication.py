@@ -206,6 +206,19 @@ def test_t07_unknown_names_are_throttled_alike(authenticator: Authenticator) -> 
         authenticator.identify("mallory", "wrong", "192.0.2.1")
 
 
+def test_t07_who_is_not_admitted_to_a_hash_has_made_no_attempt(authenticator: Authenticator, backend: Counting) -> None:
+    real, backend.authenticate = backend.authenticate, busy  # type: ignore[method-assign]  # as a full hasher
+    for _ in range(30):
+        with pytest.raises(TooManyRequests, match="wait 1 second"):
+            authenticator.identify("alice", PASSWORDS["alice"], "192.0.2.1")
+    backend.authenticate = real  # type: ignore[method-assign]  # as before
+    assert authenticator.identify("alice", PASSWORDS["alice"], "192.0.2.1").username == "alice"
+
+
+def busy(*_: str) -> None:
+    raise TooManyRequests("Too many logins at the same time: wait 1 second, then try again", 1)
+
+
 def test_successful_logins_are_not_counted(authenticator: Authenticator, time: Time) -> None:
     for _ in range(30):
         authenticator.identify("alice", PASSWORDS["alice"], "192.0.2.1")

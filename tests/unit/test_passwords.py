@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import argon2
 import pytest
@@ -16,7 +16,8 @@ from pypicloud_lite.access.passwords import (
     is_weak,
     verify_password,
 )
-from pypicloud_lite.kernel.errors import InvalidRequest
+from pypicloud_lite.cli import gunicorn_settings
+from pypicloud_lite.kernel.errors import InvalidRequest, TooManyRequests
 
 CHEAP = {
     "argon2": 1,
@@ -222,6 +223,62 @@ def test_t07_no_more_hashes_run_at_once_than_there_are_cores(monkeypatch: pytest
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: hasher.verify("x", STORED["argon2"]), range(32)))
     assert (gauge.total, gauge.most) == (32, 2)
+
+
+class Held:
+    """Stands where a scheme's work is done, and goes on when it is let go."""
+
+    def __init__(self) -> None:
+        self.running = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def __call__(self, *_: object) -> bool:
+        self.running.release()
+        assert self.go_on.wait(10)
+        return True
+
+
+def waits(hasher: PasswordHasher) -> int | None:
+    try:
+        hasher.verify("x", STORED["argon2"])
+    except TooManyRequests as error:
+        return error.retry_after
+    return None
+
+
+def test_t07_so_many_run_or_wait_and_one_more_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held()
+    monkeypatch.setattr(passwords, "verify_password", held)
+    hasher = PasswordHasher(cores=2, admitted=5)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(waits, hasher) for _ in range(8)]
+        refused = [future.result(10) for _, future in zip(range(3), as_completed(asked, 10), strict=False)]
+        # Those three came back while two ran and three waited.
+        assert refused == [1, 1, 1]
+        assert all(held.running.acquire(timeout=10) for _ in range(2))
+        for other in (hasher.hash, hasher.verify_dummy):
+            with pytest.raises(TooManyRequests):
+                other("x")
+        held.go_on.set()
+        assert sorted(str(future.result(10)) for future in asked) == ["1"] * 3 + ["None"] * 5
+    assert waits(hasher) is None
+
+
+def test_t07_a_failure_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bool:
+        raise MemoryError
+
+    hasher = PasswordHasher(admitted=1)
+    monkeypatch.setattr(passwords, "verify_password", fail)
+    for _ in range(3):
+        with pytest.raises(MemoryError):
+            hasher.verify("x", STORED["argon2"])
+    monkeypatch.undo()
+    assert hasher.verify("correct horse", STORED["argon2"])
+
+
+def test_t07_a_worker_has_threads_left_when_all_places_are_taken() -> None:
+    assert gunicorn_settings.threads > passwords.ADMITTED
 
 
 @pytest.mark.parametrize("scheme", CHEAP)

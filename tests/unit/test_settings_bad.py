@@ -131,6 +131,9 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
             "htpasswd -B -c /no/such/.htpasswd NAME",
         ),
     ),
+    ({"auth.limit_url": f"http://{CANARY}"}, ("auth.limit_url", "redis://, rediss:// or unix://")),
+    ({"auth.limit_user": "0"}, ("auth.limit_user", "1")),
+    ({"auth.limit_window": "soon"}, ("auth.limit_window", "whole seconds")),
     # pypicloud's keys that are not built yet.
     ({"storage.gcp_project_id": "x"}, ("storage.gcp_project_id", "Google Cloud Storage is not available")),
     ({"storage.storage_account_key": CANARY}, ("storage.storage_account_key", "Azure", "not available")),
