@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypicloud_lite.access.acl_document import AclDocument, AclUser, dump, parse
@@ -153,6 +153,7 @@ _hashes = st.none() | st.text(min_size=1)
 _people = st.dictionaries(_names, st.tuples(_hashes, st.booleans()), max_size=4)
 
 
+@settings(deadline=None)
 @given(_people, _people, st.dictionaries(_names, st.frozensets(_names), max_size=3), _rights, _rights, st.booleans())
 def test_what_is_dumped_is_read_again(
     users: dict[str, Any], pending: dict[str, Any], groups: Any, by_user: Any, by_group: Any, allow: bool
@@ -176,6 +177,7 @@ _json = st.recursive(
 _keys = st.sampled_from(["users", "groups", "packages", "pending_users", "admins", "allow_register", "version"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(_keys, _json, max_size=4))
 def test_whatever_it_says_it_is_read_or_refused(written: Any) -> None:
     try:

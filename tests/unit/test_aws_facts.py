@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from structlog.testing import capture_logs
@@ -180,6 +180,12 @@ def test_what_nobody_expects_is_an_outage_too(source: Source, secret: FollowedSe
     with pytest.raises(AccessUnavailable, match=r"cannot be read \(RuntimeError\)") as caught:
         secret()
     assert "canary" not in caught.value.message
+
+
+def test_a_process_that_was_forked_meanwhile_asks_itself(source: Source, secret: FollowedSecret) -> None:
+    secret._asking, secret._pid = Future(), -1
+    assert names(secret) == {"ann"}
+    assert source.asked == 1
 
 
 def test_users_without_a_hash_are_left_out_with_a_warning() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+
 import pytest
 
 from pypicloud_lite.access.settings import AccessSettings
@@ -41,8 +44,9 @@ def test_the_settings_are_the_limits() -> None:
     assert waits == [None, None, 60, None, 60, None, 60]
 
 
-def test_an_url_that_cannot_be_read_is_refused_without_being_shown() -> None:
-    pytest.importorskip("redis")
+def test_an_url_that_cannot_be_read_is_refused_without_being_shown(missing: Callable[[str, str], None]) -> None:
+    if importlib.util.find_spec("redis") is None:
+        missing("redis", "the package redis is not installed")
     settings = AccessSettings.model_validate({"auth.limit_url": "redis://:zzyzx-canary@127.0.0.1:port/x"})
     with pytest.raises(ConfigError, match=r"auth\.limit_url cannot be read") as caught:
         settings.throttle()

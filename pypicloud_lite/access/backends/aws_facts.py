@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -61,6 +62,7 @@ class FollowedSecret:
         self._lock = threading.Lock()
         self._known: _Known | None = None
         self._asking: Future[Facts] | None = None
+        self._pid = os.getpid()
         self._began = 0.0
         self._why = ""
         self._retry_at = 0.0
@@ -73,6 +75,9 @@ class FollowedSecret:
         if known is not None and age < self._cache_seconds * _EARLY:
             return known.facts
         with self._lock:
+            if self._pid != os.getpid():
+                # A thread that asked when this process was forked is not in it.
+                self._pid, self._asking = os.getpid(), None
             asking, why = self._asking, self._why
             if asking is None and (not why or now >= self._retry_at):
                 asking = self._ask(now)

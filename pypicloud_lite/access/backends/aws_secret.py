@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class AwsSecret:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: Any = None
+        self._pid = 0
 
     def __call__(self) -> str:
         """AccessUnavailable for every failure, InvalidRequest for a secret that is not text."""
@@ -68,8 +70,9 @@ class AwsSecret:
 
     def _connected(self) -> Any:
         with self._lock:
-            if self._client is None:
-                self._client = self._connect()
+            # No connection is shared with the process from which this one was forked.
+            if self._client is None or self._pid != os.getpid():
+                self._client, self._pid = self._connect(), os.getpid()
             return self._client
 
     def _connect(self) -> Any:
