@@ -218,6 +218,8 @@ ASSETS = {"/api/{asset:page.css|page.js}": {"GET": (ANYONE, None)}}
 
 
 RULED = {
+    # So many wrong logins as this matrix makes are one too many for all addresses together.
+    "auth.limit_overall": "1000000",
     "package.other-pkg.user.somebody": "rw",
     # What the defaults give, said for this project, and an owner.
     "package.own-pkg.group.staff": "r",
