@@ -87,6 +87,7 @@ class Site:
         self.server.__exit__(*error)
 
 
+@pytest.mark.slow
 def test_t07_200_wrong_logins_at_once_keep_nobody_else_waiting(tmp_path):
     """Who was let in before, and who needs no login, are answered while the flood lasts, after a few hashes at most."""
     many = dict.fromkeys(("auth.limit_address", "auth.limit_overall"), "100000")
@@ -119,6 +120,7 @@ def test_t07_200_wrong_logins_at_once_keep_nobody_else_waiting(tmp_path):
     assert set(wrong) == {(401, None), (429, "1")}
 
 
+@pytest.mark.slow
 def test_t07_a_flood_against_one_user_is_hashed_ten_times_at_most(tmp_path):
     with Site(tmp_path / "site", 1) as site:
         assert site.get("/simple/", "ann", "right") == (200, None)
@@ -142,6 +144,7 @@ def test_t07_100_requests_with_one_credential_cost_one_hash_in_each_worker(tmp_p
         assert set(each.values()) == {1}
 
 
+@pytest.mark.slow
 def test_t07_a_burst_of_users_that_are_new_to_a_worker_is_let_in_when_it_comes_again(tmp_path):
     """As pip and uv do, which wait as Retry-After says (here: until nobody of the burst is left)."""
     users = {f"user.u{number}": hash_password(f"pw{number}") for number in range(24)}
