@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from pypicloud_lite.access.directory import Directory
-from pypicloud_lite.access.grants import as_grants
+from pypicloud_lite.access.grants import as_grants, rules_for
 from pypicloud_lite.access.model import EVERYONE, Identity, Permission, Right, Role, ScopeWord, Target
 from pypicloud_lite.access.policy import Verdict, decide, judge, principals
 from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound, PermissionDenied, PpcError
@@ -83,7 +83,7 @@ class Gate:
         reachable = principals(identity)
         if self._directory.rules().default_write & reachable:
             return True
-        grants = as_grants(self._directory.grant_book().rules())
+        grants = as_grants(rules_for(self._directory.grant_book(), identity.username, reachable))
         rights = [grants.users.get(identity.username or "", ()), *(grants.groups.get(one, ()) for one in reachable)]
         return any(not {Right.WRITE, Right.OWNER}.isdisjoint(some) for some in rights)
 

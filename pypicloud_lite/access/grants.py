@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pypicloud_lite.access.model import NO_GRANTS, Grants, Right, is_pattern
 from pypicloud_lite.kernel.names import ProjectName
@@ -39,6 +39,19 @@ class GrantBook(Protocol):
 
     def rules(self) -> Sequence[Rule]:
         """Every rule that is known: where it costs a question for each project, only those asked for so far."""
+
+
+@runtime_checkable
+class AskedByCaller(Protocol):
+    """A :class:`GrantBook` that can be asked for what concerns one caller, where asking for all would cost too much."""
+
+    def rules_for(self, username: str | None, groups: frozenset[str]) -> Sequence[Rule]:
+        """The rules for that user and for those groups."""
+
+
+def rules_for(book: GrantBook, username: str | None, groups: frozenset[str]) -> Sequence[Rule]:
+    """Every rule for the user or one of the groups, and maybe others."""
+    return book.rules_for(username, groups) if isinstance(book, AskedByCaller) else book.rules()
 
 
 class GrantTable:
@@ -91,6 +104,10 @@ class JoinedGrants:
     def rules(self) -> Sequence[Rule]:
         """As the protocol says."""
         return [rule for book in self._books for rule in book.rules()]
+
+    def rules_for(self, username: str | None, groups: frozenset[str]) -> Sequence[Rule]:
+        """As :class:`AskedByCaller` says."""
+        return [rule for book in self._books for rule in rules_for(book, username, groups)]
 
 
 def joined(books: Sequence[GrantBook]) -> GrantBook:
