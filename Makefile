@@ -33,7 +33,7 @@ export IN_FRONT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-all lint types check clients bench requirements sample clean
+.PHONY: help run test test-all lint types check ldap clients bench requirements sample clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,6 +48,8 @@ test: $(VENV)/dev.stamp ## the quick tests; what needs a service that is not the
 
 test-all: $(VENV)/dev.stamp ## every test, the slow ones and the real clients too
 	$(PYTEST) -m "" $(ARGS)
+
+ldap: $(VENV)/ldap.stamp ## compile the client of LDAP, without which its tests are skipped; wants gcc and libldap-dev
 
 clients: $(VENV)/dev.stamp ## only the tests that drive real clients: pip, uv, twine, poetry, pdm, …
 	$(PYTEST) -m clients $(ARGS)
@@ -67,9 +69,9 @@ bench: $(VENV)/dev.stamp ## what it costs, beside nginx and a bare Pyramid view
 	$(BIN)/python -m bench $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## make requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
-	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis -o requirements/run.txt
-	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis --group dev -c requirements/run.txt -o requirements/dev.txt
-	for group in backends build clients flit hatch pdm pipenv poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
+	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis --extra remote -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis --extra remote --group dev -c requirements/run.txt -o requirements/dev.txt
+	for group in backends build clients flit hatch ldap pdm pipenv poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
 
 sample: $(VENV)/run.stamp ## make config.ini.sample anew from the declared settings
 	$(BIN)/python -m pypicloud_lite.cli.sample > config.ini.sample
@@ -95,4 +97,10 @@ $(VENV)/run.stamp: $(VENV)/made.stamp requirements/run.txt requirements/build.tx
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 	$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+# What has to be compiled, by the pinned setuptools that is there already, and so is apart from all else. It wants a
+# compiler and headers; on Debian: apt-get install gcc python3-dev libldap-dev libsasl2-dev.
+$(VENV)/ldap.stamp: $(VENV)/dev.stamp requirements/ldap.txt
+	$(PIP_INSTALL) --no-binary python-ldap --no-build-isolation -r requirements/ldap.txt
 	@touch $@

@@ -18,6 +18,8 @@ from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSetting
 from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
 from pypicloud_lite.access.backends.htpasswd import UPLOADERS, HtpasswdSettings
 from pypicloud_lite.access.backends.sql import SqlAccessSettings
+from pypicloud_lite.access.backends.ldap_settings import LdapSettings
+from pypicloud_lite.access.backends.remote_settings import RemoteSettings
 from pypicloud_lite.access.directory import Directory, InForce
 from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate
@@ -122,6 +124,8 @@ def config_sample() -> str:
             ("Users in the database: pypi.auth = sql", [SqlAccessSettings]),
             ("Users in password files: pypi.auth = htpasswd", [HtpasswdSettings]),
             ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", [AwsSecretsSettings]),
+            ("Users in a directory: pypi.auth = ldap", [LdapSettings]),
+            ("Users of another server: pypi.auth = remote", [RemoteSettings]),
             ("Uploads and downloads", [PublishSettings, ServeSettings]),
             ("Files in a folder: pypi.storage = file", [LocalSettings]),
             ("Files in a bucket: pypi.storage = s3", [S3Settings]),

@@ -6,7 +6,7 @@ A key that a model in force declares is that model's, whatever stands here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
@@ -19,8 +19,6 @@ _AZURE = f"Azure Blob Storage is {_NOT_YET}; remove this key and use pypi.storag
 _CLOUDFRONT = f"CloudFront is {_NOT_YET}; remove this key and use pypi.storage = s3, whose URLs are signed for S3"
 _DYNAMO = f"DynamoDB is {_NOT_YET}; remove this key and set db.url to an SQL database"
 _REDIS = f"Redis is {_NOT_YET}; remove this key and set db.url to an SQL database"
-_REMOTE = f"users from a remote server are {_NOT_YET}; remove this key and use pypi.auth = config"
-_LDAP = f"users from LDAP are {_NOT_YET}; remove this key and use pypi.auth = config"
 _WEB = f"the web pages for people are {_NOT_YET}; remove this key"
 
 _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -55,39 +53,6 @@ _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "db.aws_secret_access_key",
         ),
         _REDIS: ("db.clustered",),
-        _REMOTE: (
-            "auth.backend_server",
-            "auth.user",
-            "auth.password",
-            "auth.uri.verify",
-            "auth.uri.groups",
-            "auth.uri.group_members",
-            "auth.uri.admin",
-            "auth.uri.group_permissions",
-            "auth.uri.user_permissions",
-            "auth.uri.user_package_permissions",
-            "auth.uri.group_package_permissions",
-            "auth.uri.user_data",
-            "auth.uri.*",
-        ),
-        _LDAP: (
-            "auth.ldap.url",
-            "auth.ldap.service_dn",
-            "auth.ldap.service_password",
-            "auth.ldap.service_username",
-            "auth.ldap.user_dn_format",
-            "auth.ldap.base_dn",
-            "auth.ldap.user_search_filter",
-            "auth.ldap.admin_field",
-            "auth.ldap.admin_value",
-            "auth.ldap.admin_group_dn",
-            "auth.ldap.cache_time",
-            "auth.ldap.ignore_cert",
-            "auth.ldap.ignore_referrals",
-            "auth.ldap.ignore_multiple_results",
-            "auth.ldap.fallback",
-            "auth.ldap.*",
-        ),
         _WEB: ("pypi.download_url",),
     }
 )
@@ -125,8 +90,6 @@ _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 SECRETS = frozenset(
     {
-        "auth.ldap.service_password",
-        "auth.password",
         "db.aws_secret_access_key",
         "storage.cloud_front_key_string",
         "storage.storage_account_key",
@@ -162,8 +125,6 @@ _UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         ),
         "pypi.auth": MappingProxyType(
             {
-                "ldap": "LDAP",
-                "remote": "a remote access server",
             }
         ),
     }
@@ -241,6 +202,12 @@ def short_name(key: str, text: str) -> str | None:
     """Translate a class path of pypicloud's, such as ``pypicloud.storage.S3Storage``; else None."""
     match = _CLASS_PATH.fullmatch(text) if key in _UNAVAILABLE else None
     return _CLASSES.get(match["name"]) if match else None
+
+
+def implied(key: str, names: Sequence[str], text_of: Callable[[str], str]) -> tuple[str, ...]:
+    """List the backends that pypicloud would ask too: an LDAP directory's groups and rules are in the file."""
+    asked = key == "pypi.auth" and "ldap" in names and "config" not in names
+    return ("config",) if asked and text_of("auth.ldap.fallback").strip() == "config" else ()
 
 
 def unavailable(key: str, name: str) -> str | None:

@@ -128,6 +128,10 @@ class _Loading:
             text = self._environ.get(variable(key), self._raw.get(key, "")).strip() or defaults[key]
             words = text.split() if key in CHAINED else [text]
             names = list(dict.fromkeys(self._short(key, word) for word in words))
+            more = legacy.implied(key, names, lambda one: self._environ.get(variable(one), self._raw.get(one, "")))
+            if more:
+                names += more
+                self.warnings.append(f"auth.ldap.fallback is read as {key} = {' '.join(names)}: write that instead")
             self._names[key] = " ".join(names)
             for name in names:
                 self._choose(key, label, group, name)

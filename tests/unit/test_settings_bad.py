@@ -114,8 +114,6 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
     ({"pypi.db": "dynamo"}, ("pypi.db", "DynamoDB", "not available in this version", "db.url")),
     ({"pypi.db": "memory"}, ("pypi.db", "not available in this version")),
     ({"pypi.db": "mongo"}, ("pypi.db", "must be 'sql'")),
-    ({"pypi.auth": "ldap"}, ("pypi.auth", "LDAP", "not available in this version", "pypi.auth = config")),
-    ({"pypi.auth": "remote"}, ("pypi.auth", "not available in this version", "ppc-gen-password")),
     ({"pypi.auth": "aws_secrets_manager"}, ("auth.secret_id", "it is required", "PPC_AUTH_SECRET_ID")),
     (
         {"pypi.auth": "aws_secrets_manager", "auth.secret_id": "x", "auth.aws_access_key_id": CANARY},
@@ -134,11 +132,12 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
     ({"auth.limit_url": f"http://{CANARY}"}, ("auth.limit_url", "redis://, rediss:// or unix://")),
     ({"auth.limit_user": "0"}, ("auth.limit_user", "1")),
     ({"auth.limit_window": "soon"}, ("auth.limit_window", "whole seconds")),
+    ({"pypi.auth": "ldap"}, ("auth.ldap.url", "it is required", "ldaps://ldap.example.com")),
+    ({"pypi.auth": "remote"}, ("auth.backend_server", "it is required", "https://users.example.com")),
     # pypicloud's keys that are not built yet.
     ({"storage.gcp_project_id": "x"}, ("storage.gcp_project_id", "Google Cloud Storage is not available")),
     ({"storage.storage_account_key": CANARY}, ("storage.storage_account_key", "Azure", "not available")),
     ({"db.tablenames": "a b"}, ("db.tablenames", "DynamoDB is not available", "db.url")),
-    ({"auth.ldap.service_password": CANARY}, ("auth.ldap.service_password", "LDAP", "pypi.auth = config")),
     ({"auth.signing_key": "short"}, ("auth.signing_key", "16")),
     ({"pypi.fallback": "casche"}, ("pypi.fallback", "none, redirect or cache", "did you mean cache?")),
 ]
@@ -161,7 +160,7 @@ def test_all_mistakes_are_reported_at_once():
             "pypi.stream_files": "maybe",
             "pypi.page_cache": "x",
             "pypi.default_raed": "x",
-            "auth.ldap.url": "x",
+            "auth.secret_id": "x",
             "pypi.fallback": "x",
         },
         {"PPC_PYPI_DEFAULT_RAED": "x", "PPC_ADMIN_USER": "root", "PPC_DB_POOL_SIZE": "x"},
@@ -171,7 +170,7 @@ def test_all_mistakes_are_reported_at_once():
         "PPC_ADMIN_USER is set without a password",
         "PPC_DB_POOL_SIZE (db.pool_size)",
         "PPC_PYPI_DEFAULT_RAED",
-        "auth.ldap.url",
+        "auth.secret_id",
         "db.url",
         "pypi.default_raed",
         "pypi.fallback",
@@ -308,5 +307,5 @@ def test_pypiclouds_other_keys_may_come_from_the_environment_too():
         "without effect",
         "without effect",
     ]
-    (line,) = problems({}, {"PPC_AUTH_LDAP_URL": "ldap://127.0.0.1"})
-    assert line.startswith("PPC_AUTH_LDAP_URL (auth.ldap.url): users from LDAP are not available")
+    (line,) = problems({}, {"PPC_AUTH_SECRET_ID": "x"})
+    assert line.startswith("PPC_AUTH_SECRET_ID (auth.secret_id): users from AWS Secrets Manager are not available")

@@ -8,6 +8,8 @@ from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSetting
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
 from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.login_settings import LoginSettings
+from pypicloud_lite.access.backends.ldap_settings import LdapSettings
+from pypicloud_lite.access.backends.remote_settings import RemoteSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.publish.settings import PublishSettings
@@ -27,6 +29,8 @@ MODELS = (
     ConfigAccessSettings,
     SqlAccessSettings,
     DatabaseSettings,
+    LdapSettings,
+    RemoteSettings,
     LocalSettings,
     S3Settings,
     PublishSettings,
@@ -54,6 +58,13 @@ DECLARED = """
     session.encrypt_key session.validate_key session.secure session.timeout
     auth.secret_id auth.region_name auth.aws_access_key_id auth.aws_secret_access_key
     auth.aws_session_token auth.profile_name
+    auth.backend_server auth.user auth.password auth.uri.verify auth.uri.groups auth.uri.group_members
+    auth.uri.admin auth.uri.group_permissions auth.uri.user_permissions auth.uri.user_package_permissions
+    auth.uri.group_package_permissions auth.uri.user_data
+    auth.ldap.url auth.ldap.service_dn auth.ldap.service_password auth.ldap.service_username
+    auth.ldap.user_dn_format auth.ldap.base_dn auth.ldap.user_search_filter auth.ldap.admin_field
+    auth.ldap.admin_value auth.ldap.admin_group_dn auth.ldap.cache_time auth.ldap.ignore_cert
+    auth.ldap.ignore_referrals auth.ldap.ignore_multiple_results auth.ldap.fallback
     user.alice group.ops package.a.user.alice package.a.group.ops
 """
 REFUSED = """
@@ -66,13 +77,6 @@ REFUSED = """
     storage.storage_account_url
     db.clustered db.region_name db.host db.port db.secure db.aws_access_key_id db.aws_secret_access_key
     db.namespace db.tablenames
-    auth.backend_server auth.user auth.password auth.uri.verify auth.uri.groups auth.uri.group_members
-    auth.uri.admin auth.uri.group_permissions auth.uri.user_permissions auth.uri.user_package_permissions
-    auth.uri.group_package_permissions auth.uri.user_data
-    auth.ldap.url auth.ldap.service_dn auth.ldap.service_password auth.ldap.service_username
-    auth.ldap.user_dn_format auth.ldap.base_dn auth.ldap.user_search_filter auth.ldap.admin_field
-    auth.ldap.admin_value auth.ldap.admin_group_dn auth.ldap.cache_time auth.ldap.ignore_cert
-    auth.ldap.ignore_referrals auth.ldap.ignore_multiple_results auth.ldap.fallback
 """
 WITHOUT_EFFECT = """
     pypi.calculate_package_hashes db.graceful_reload storage.prepend_hash auth.kms_key_id
