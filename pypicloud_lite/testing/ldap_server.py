@@ -144,7 +144,7 @@ def slapd(folder: Path, *more: str, self_reads: bool = True, config: str = "") -
     try:
         import ldap  # noqa: F401
     except ImportError as error:
-        raise LdapMissing(f"{error}: make .venv/ldap.stamp") from None
+        raise LdapMissing(f"{error}: make ldap") from None
     (folder / "data").mkdir(parents=True)
     server = Slapd(folder, make_certificates(folder))
     includes = "\n".join(f"include /etc/ldap/schema/{name}.schema" for name in _SCHEMAS)
