@@ -102,6 +102,12 @@ MODELS: tuple[type[Settings], ...] = (
 """Every feature's settings; those of the chosen storage and access backends join them."""
 
 
+PROVED_SECONDS = 60.0
+"""How long a password that was right is not hashed again, nor a directory or another server asked about it.
+
+Those may not show when a password was changed; the change must count within a minute all the same.
+"""
+
 SERVER_SECTION = """\
 # For pserve alone: ppc-serve and gunicorn --paste take their address from the command line.
 [server:main]
@@ -245,7 +251,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds, admitted=ADMITTED))
     access = _directory(settings, context, follow)
     gate = Gate(access, index)
-    authenticator = Authenticator(access, Proofs(), own.throttle())
+    authenticator = Authenticator(access, Proofs(ttl=PROVED_SECONDS), own.throttle())
     login = settings.get(LoginSettings)
     recollection = Recollection(access)
     tokens = Tokens(database, clock, access, recollection)

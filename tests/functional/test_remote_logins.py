@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pytest
 
 from pypicloud_lite.testing.access import PASSWORDS
@@ -76,3 +78,13 @@ def test_f30_with_the_server_down_its_users_wait_and_administrators_of_the_file_
     assert world.app.get("/simple/", headers=headers).status_int == 200
     remote.bad = lambda _path: None
     assert read(world, "secret-tool", "carol") == 404
+
+
+def test_a_password_counts_for_a_minute_where_the_server_tells_of_no_version(remote, make_world):
+    remote.terse = True
+    world = make_world({**NO_DEFAULTS, **remote.settings()})
+    assert read(world, "open-tool", "carol") == 404
+    remote.passwords["carol"] = "another"
+    assert read(world, "open-tool", "carol") == 404
+    world.services.authenticator._proofs._monotonic = lambda: monotonic() + 60
+    assert read(world, "open-tool", "carol") == 401
