@@ -17,9 +17,9 @@ from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSettings
 from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
 from pypicloud_lite.access.backends.htpasswd import UPLOADERS, HtpasswdSettings
-from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.backends.ldap_settings import LdapSettings
 from pypicloud_lite.access.backends.remote_settings import RemoteSettings
+from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.directory import Directory, InForce
 from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate

@@ -123,10 +123,7 @@ _UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "memory": "a catalog in memory",
             }
         ),
-        "pypi.auth": MappingProxyType(
-            {
-            }
-        ),
+        "pypi.auth": MappingProxyType({}),
     }
 )
 _INSTEAD: Mapping[str, str] = MappingProxyType(

@@ -36,27 +36,35 @@ class Time:
 
 
 class ServingOnce:
-    """Answers one request on each connection, and closes it."""
+    """Answers the first request on each connection, and hangs up at the second."""
 
     def __init__(self, listener: socket.socket, answer: bytes) -> None:
         self._listener = listener
         self._answer = answer
         self._thread = threading.Thread(target=self._serve)
+        self._client: socket.socket | None = None
 
     def __enter__(self) -> None:
         self._thread.start()
 
     def __exit__(self, *_error: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        for one in (self._listener, self._client):
+            with contextlib.suppress(OSError):
+                if one is not None:
+                    one.shutdown(socket.SHUT_RDWR)
+        self._thread.join(30)
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                client, _address = self._listener.accept()
-                with client:
-                    client.recv(65536)
-                    client.sendall(self._answer)
+                self._client, _address = self._listener.accept()
+                with self._client:
+                    request = piece = b" "
+                    while piece and not request.endswith(b"username=al"):
+                        piece = self._client.recv(65536)
+                        request += piece
+                    self._client.sendall(self._answer)
+                    self._client.recv(65536)
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +286,7 @@ BAD_ANSWERS = {
     "another object": Bad(body=b'{"result": true}'),
     "a name that is no text": Bad(body=b'{"username": 1}'),
     "deep": Bad(body=b"[" * 200_000),
-    "huge": Bad(body=b" " * (MAX_ANSWER + 1) + b"true"),
+    "huge": Bad(body=b"true" + b" " * MAX_ANSWER),
 }
 """What no question may take for an answer."""
 
@@ -330,6 +338,20 @@ def test_rules_that_cannot_be_read_are_an_outage(world, answer):
         access(world).grant_book().of(ProjectName("ordinary"))
 
 
+@pytest.mark.parametrize("body", [b"null", b"0", b"1", b"{}", b"[]", b'"false"', b'"true"', b'{"username": "alice"}'])
+def test_f30_only_true_is_a_yes_and_only_false_a_no(world, body):
+    world.bad = lambda path: Bad(body=body) if path == "/verify" else None
+    with pytest.raises(AccessUnavailable, match="/verify"):
+        access(world).authenticate("alice", PASSWORDS["alice"])
+
+
+def test_f30_an_endless_answer_is_none(world):
+    """Even where what was read of it would be one."""
+    world.bad = lambda path: Bad(body=b"true" + b" " * MAX_ANSWER) if path == "/verify" else None
+    with pytest.raises(AccessUnavailable, match="longer than"):
+        access(world).authenticate("alice", PASSWORDS["alice"])
+
+
 def test_a_right_password_of_nobody_is_an_outage(world):
     world.bad = lambda path: Bad(body=b"true") if path == "/verify" else None
     with pytest.raises(AccessUnavailable, match="/user_data"):
@@ -375,7 +397,7 @@ def test_f30_a_server_that_is_not_there_is_an_outage(world):
 
 
 def test_a_connection_that_was_closed_meanwhile_is_no_outage():
-    """Servers close connections that were idle; this one after each answer, without saying so."""
+    """Servers close connections that were idle, and a request may be on its way to one then."""
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{"username":"al","admin":true,"groups":[]}'
     answer = answer.replace(b"40", str(len(answer.split(b"\r\n\r\n")[1])).encode())
     with socket.create_server(("127.0.0.1", 0)) as listener, ServingOnce(listener, answer):

@@ -6,10 +6,10 @@ import pytest
 
 from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSettings
 from pypicloud_lite.access.backends.config import ConfigAccessSettings
-from pypicloud_lite.access.backends.sql import SqlAccessSettings
-from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.backends.ldap_settings import LdapSettings
 from pypicloud_lite.access.backends.remote_settings import RemoteSettings
+from pypicloud_lite.access.backends.sql import SqlAccessSettings
+from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.publish.settings import PublishSettings
