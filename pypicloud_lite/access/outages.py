@@ -19,6 +19,7 @@ MAX_SECONDS = 60
 
 _MAX_NAME = 256
 _SOON = 10.0
+_TRY_SECONDS = 0.5
 
 
 class Unreachable(AccessUnavailable):
@@ -29,8 +30,9 @@ class Guard:
     """Asks another machine, each time for ``seconds`` at most, and not at all for a ``pause`` after an outage.
 
     An outage is :class:`Unreachable`, no answer in time, or a failure that took half of that time: the next callers
-    then get :class:`AccessUnavailable` at once, until one of them tries again. A quick failure is no outage, so that
-    a name which the server trips over shuts nobody else out. Thread-safe; at most ``slots`` questions are under way.
+    then get :class:`AccessUnavailable` at once. After each pause one of them tries, and waits half a second at most:
+    its question goes on without it, and finds out for the others. A quick failure is no outage, so that a name which
+    the server trips over shuts nobody else out. Thread-safe; at most ``slots`` questions are under way.
     """
 
     def __init__(
@@ -57,33 +59,40 @@ class Guard:
         It runs in a thread of its own: no library bounds resolving a name, several addresses, the handshake and an
         answer that drips in all together. One that is given up ends by its own timeouts, and its answer is dropped.
         """
-        self._enter()
+        tries = self._enter()
+        patience = min(self._seconds, _TRY_SECONDS) if tries else self._seconds
         began = time.monotonic()
-        if not self._slots.acquire(timeout=self._seconds):
+        if not self._slots.acquire(timeout=patience):
             raise self._tripped(f"{self._what} has too many questions under way")
-        running = _Running(question, self._slots)
+        running = _Running(question, lambda error: self._settle(error, time.monotonic() - began))
         threading.Thread(target=running.run, name="access-question", daemon=True).start()
-        if not running.done.wait(max(0.0, self._seconds - (time.monotonic() - began))):
+        if not running.done.wait(max(0.0, patience - (time.monotonic() - began))):
+            if tries:
+                raise AccessUnavailable(self._reason)
             raise self._tripped(f"{self._what} gave no answer within {self._seconds:g} s")
-        if isinstance(running.error, AccessUnavailable):
-            slow = time.monotonic() - began > self._seconds / 2
-            if slow or isinstance(running.error, Unreachable):
-                raise self._tripped(running.error.message) from running.error
-        with self._lock:
-            self._shut_until = None
         if running.error is not None:
             raise running.error
         return running.result
 
-    def _enter(self) -> None:
+    def _enter(self) -> bool:
+        """Whether this one tries on behalf of all; the others go on to fail until it knows."""
         with self._lock:
             if self._shut_until is None:
-                return
+                return False
             now = self._monotonic()
             if now < self._shut_until:
                 raise AccessUnavailable(self._reason)
-            # This one tries; the others go on to fail until it knows.
-            self._shut_until = now + self._seconds
+            self._shut_until = now + max(self._pause, self._seconds)
+            return True
+
+    def _settle(self, error: BaseException | None, took: float) -> None:
+        self._slots.release()
+        failed = isinstance(error, AccessUnavailable)
+        if failed and (isinstance(error, Unreachable) or took > self._seconds / 2):
+            self._tripped(str(error))
+        elif took <= self._seconds:
+            with self._lock:
+                self._shut_until = None
 
     def _tripped(self, reason: str) -> AccessUnavailable:
         with self._lock:
@@ -95,11 +104,11 @@ class Guard:
 class _Running(Generic[T]):
     result: T
 
-    def __init__(self, question: Callable[[], T], slots: threading.BoundedSemaphore) -> None:
+    def __init__(self, question: Callable[[], T], settle: Callable[[BaseException | None], None]) -> None:
         self.done = threading.Event()
         self.error: BaseException | None = None
         self._question = question
-        self._slots = slots
+        self._settle = settle
 
     def run(self) -> None:
         try:
@@ -107,7 +116,7 @@ class _Running(Generic[T]):
         except BaseException as error:  # noqa: BLE001  whoever asked raises it
             self.error = error
         finally:
-            self._slots.release()
+            self._settle(self.error)
             self.done.set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import pytest
 
@@ -39,6 +40,13 @@ def raising(error: Exception):
         raise error
 
     return question
+
+
+def ended() -> None:
+    """Wait until no question is under way."""
+    for thread in threading.enumerate():
+        if thread.name == "access-question":
+            thread.join(30)
 
 
 def test_an_answer_is_passed_on_and_so_is_every_error(time):
@@ -86,6 +94,32 @@ def test_f30_one_tries_and_the_others_do_not_wait_for_it(time, over):
     assert guard.ask(lambda: "all") == "all"
 
 
+def test_f30_who_tries_does_not_wait_for_long_and_finds_out_for_the_others(time, over):
+    guard = Guard("It", 20, pause=5, monotonic=time)
+    with pytest.raises(AccessUnavailable):
+        guard.ask(raising(Unreachable("gone")))
+    time.now += 6
+    began = monotonic()
+    with pytest.raises(AccessUnavailable, match="gone"):
+        guard.ask(lambda: over.wait(30))
+    assert monotonic() - began < 10
+    with pytest.raises(AccessUnavailable, match="gone"):
+        guard.ask(lambda: "not asked")
+    over.set()
+    ended()
+    assert guard.ask(lambda: "yes") == "yes"
+
+
+def test_f30_an_answer_that_comes_too_late_ends_no_outage(time, over):
+    guard = Guard("It", 0.05, pause=5, monotonic=time)
+    with pytest.raises(AccessUnavailable):
+        guard.ask(lambda: over.wait(30))
+    over.set()
+    ended()
+    with pytest.raises(AccessUnavailable, match="no answer"):
+        guard.ask(lambda: "not asked")
+
+
 def test_f30_no_answer_in_time_is_an_outage(time, over):
     guard = Guard("The thing", 0.05, monotonic=time)
     with pytest.raises(AccessUnavailable, match="The thing gave no answer within"):
@@ -121,9 +155,7 @@ def test_questions_that_hang_are_bounded(time, over):
     over.set()
     # The two end now, and make room.
     assert Guard("Another", 3).ask(lambda: "yes") == "yes"
-    for thread in threading.enumerate():
-        if thread.name == "access-question":
-            thread.join(30)
+    ended()
     assert guard.ask(lambda: "yes") == "yes"
 
 

@@ -150,7 +150,7 @@ class LdapSettings(Settings):
         description="How long what the directory said of a user is used again, at most and by default 60 s",
     )
     timeout: float = Field(
-        default=3.0,
+        default=2.5,
         gt=0,
         le=30,
         alias="auth.ldap.timeout",

@@ -30,7 +30,7 @@ class RemoteSettings(Settings):
     user: str = Field(default="", alias="auth.user", description="With auth.password: who asks, by HTTP Basic")
     password: SecretStr | None = Field(default=None, alias="auth.password", description="The password of auth.user")
     timeout: float = Field(
-        default=3.0,
+        default=2.5,
         gt=0,
         le=30,
         alias="auth.remote.timeout",
