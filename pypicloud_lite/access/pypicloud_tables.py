@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Boolean, Column, Connection, MetaData, NullPool, String, Table, create_engine, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -60,6 +61,8 @@ def read_tables(url: str) -> AclDocument:
 def _connection(url: str) -> Iterator[Connection]:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and not parsed.database.startswith("file:"):
+        if not Path(parsed.database).is_file():
+            raise ConfigError(f"there is no file {parsed.database}, so no table pypicloud_users")
         # Not even a journal beside the file: it is somebody else's.
         parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
     engine = create_engine(parsed, poolclass=NullPool, hide_parameters=True)

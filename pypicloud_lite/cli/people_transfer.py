@@ -83,7 +83,9 @@ def _read(source: Path | None) -> AclDocument:
             unpacker = zlib.decompressobj(wbits=31)
             data = unpacker.decompress(data, _MOST + 1)
         except zlib.error:
-            raise InvalidRequest("The document is damaged: it is not a whole gzip file") from None
+            raise InvalidRequest("The document is damaged: it is no gzip file") from None
+        if not unpacker.eof and len(data) <= _MOST:
+            raise InvalidRequest("The document is damaged: it is not a whole gzip file")
     if len(data) > _MOST:
         raise InvalidRequest(f"The document has more than {_MOST} bytes: this is not a list of users")
     try:
