@@ -13,6 +13,7 @@ from pyramid.tweens import INGRESS
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
+from pypicloud_lite.access.transfer import exported
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
@@ -176,7 +177,7 @@ def _api_views(
         account=AccountViews(services.tokens, identity, login),
         people=PeopleViews(administration, directory, services.signup, identity, base_url),
         rules=RuleViews(administration, directory, services.gate, identity),
-        server=ServerViews(Audit(services.database), rebuild),
+        server=ServerViews(Audit(services.database), rebuild, lambda: exported(directory, administration)),
         download=download,
         upload=upload,
         reference=reference,

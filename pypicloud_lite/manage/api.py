@@ -170,5 +170,6 @@ def _server(people: PeopleViews, server: ServerViews) -> Sequence[Operation]:
         on("admin.register", "POST", _both("/admin/register"), view=people.set_registration, doing="switch registration", takes=shapes.AllowParameters),
         on("admin.signup", "GET", signup, view=people.signup_token, doing="make registration tokens", gives=shapes.SignupToken),
         on("admin.rebuild", "POST", _both("/admin/rebuild"), view=server.rebuild, doing="rebuild the catalog", gives=shapes.RebuildReport),
+        on("admin.acl", "GET", "/admin/acl.json.gz", view=server.people, doing="export users with the hashes of their passwords", gives=bytes, gives_type="application/gzip"),
         on("admin.journal", "GET", _both("/admin/journal"), view=server.journal, doing="read the journal", takes=shapes.JournalParameters, gives=shapes.JournalPage),
     ]

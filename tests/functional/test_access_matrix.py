@@ -213,6 +213,7 @@ PEOPLE = {
     "/admin/token/{username:[^/]+}": {"GET": ADMIN_CHANGES},
     "/admin/rebuild": {"POST": ADMIN_READS},
     "/admin/journal": {"GET": ADMIN_READS},
+    "/admin/acl.json.gz": {"GET": ADMIN_READS},
 }
 ASSETS = {"/api/{asset:page.css|page.js}": {"GET": (ANYONE, None)}}
 
@@ -413,7 +414,13 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
             assert answer.status_int == statuses[IDENTITIES.index(identity)], (method, pattern, answer.text)
 
 
-SINGLE = {"/api/openapi.json", "/api/token/{token:[^/]+}", f"{USER}/token/{{token:[^/]+}}", *ASSETS}
+SINGLE = {
+    "/api/openapi.json",
+    "/admin/acl.json.gz",
+    "/api/token/{token:[^/]+}",
+    f"{USER}/token/{{token:[^/]+}}",
+    *ASSETS,
+}
 
 
 def call(world, method, path, identity, sent):

@@ -191,6 +191,14 @@ def test_an_export_is_an_import(make_world, config, tmp_path):
     assert run(export_people, str(there)).stdout == first
 
 
+def test_the_api_exports_the_same(make_world, config):
+    run(import_people, str(config), sent=json.dumps(DUMP).encode())
+    world = make_world(clean(PEOPLE))
+    answer = get(world, "/admin/acl.json.gz", "root")
+    assert json.loads(gzip.decompress(answer.body)) == json.loads(run(export_people, str(config)).stdout)
+    get(world, "/admin/acl.json.gz", "alice", 403)
+
+
 def test_for_users_in_the_file_the_lines_are_printed(config, make_world, tmp_path):
     config.write_text("[app:main]\nuse = egg:pypicloud_lite\n")
     lines = run(import_people, str(config), sent=json.dumps(DUMP).encode()).stdout

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from pyramid.request import Request
 
+from pypicloud_lite.access.acl_document import AclDocument, dump
 from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
@@ -214,9 +217,10 @@ class RuleViews:
 class ServerViews:
     """What administrators ask of the whole server."""
 
-    def __init__(self, audit: Audit, rebuild: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, audit: Audit, rebuild: Callable[[], dict[str, Any]], people: Callable[[], AclDocument]) -> None:
         self._audit = audit
         self._rebuild = rebuild
+        self._people = people
 
     def journal(self, request: Request) -> PlainResponse:
         """The journal, newest first."""
@@ -225,6 +229,12 @@ class ServerViews:
         entries = self._audit.entries(question)
         last = entries[-1].id if len(entries) == wanted.limit else None
         return respond_json("200 OK", {"entries": [shown_entry(entry) for entry in entries], "next": last})
+
+    def people(self, _request: Request) -> PlainResponse:
+        """Users with the hashes of their passwords, groups and rules: a file, for ppc-import."""
+        data = gzip.compress(json.dumps(dump(self._people())).encode())
+        headers = [("Content-Type", "application/gzip"), ("Content-Disposition", 'attachment; filename="acl.json.gz"')]
+        return respond("200 OK", headers, data)
 
     def rebuild(self, _request: Request) -> PlainResponse:
         """Rebuild the catalog from the storage, and say what was found."""
