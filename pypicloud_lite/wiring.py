@@ -21,6 +21,7 @@ from pypicloud_lite.access.backends.ldap_settings import LdapSettings
 from pypicloud_lite.access.backends.remote_settings import RemoteSettings
 from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.directory import Directory, InForce
+from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.following import FollowedFile
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.login_settings import LoginSettings
@@ -301,8 +302,21 @@ def prepare(settings: Loaded) -> None:
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
         _import_users(services)
+        _warn_without_admin(services)
     finally:
         services.database.dispose()
+
+
+def _warn_without_admin(services: Services) -> None:
+    """Where everybody can be listed and nobody is an administrator, say how one is made."""
+    backends = services.access.backends().values()
+    everybody = all(isinstance(backend, FactsAccess) for backend in backends)
+    if everybody and "sql" in services.settings.chain("pypi.auth") and not _has_admin(services.access):
+        _log.warning("there is no administrator: make one with ppc-user add NAME --admin, or name one in auth.admins")
+
+
+def _has_admin(directory: Directory) -> bool:
+    return any(account.is_admin for account in directory.accounts())
 
 
 def _import_users(services: Services) -> None:

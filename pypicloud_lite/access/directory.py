@@ -93,6 +93,19 @@ class Directory:
             judges[int(fingerprint(username), 16) % len(judges)].authenticate(username, password)
         return None
 
+    def sources_of_roles(self, account: Account) -> list[str]:
+        """Which line or backend gives an account each of its roles."""
+        in_force = self._in_force()
+        found = []
+        for role in sorted(account.roles):
+            places = [_KEYS[role]] if role in in_force.holders.of(account.username, account.groups) else []
+            for name, backend in in_force.backends.items():
+                own = backend.lookup(account.username)
+                if role in backend.role_holders().of(account.username, account.groups) or (own and role in own.roles):
+                    places.append(name)
+            found.append(f"{role} by {' and '.join(places)}")
+        return found
+
     def with_other(self, backend: AccessBackend | None, other: AccessBackend) -> Directory:
         """This directory with one backend in the place of another, as it is now."""
         now = self._in_force()

@@ -59,6 +59,8 @@ class Gate:
         doing = _DOING.get(permission, str(permission))
         if not identity.is_authenticated:
             raise AuthenticationRequired(f"Log in to {doing} project {project}: nobody may without a login")
+        if identity.scope is not None and not identity.scope.allows(permission, self._target(project)):
+            raise PermissionDenied(f"This token may not {doing} project {project}: use one whose scope has that")
         raise PermissionDenied(
             f"User {identity.username} may not {doing} project {project}: ask an administrator of this index"
         )

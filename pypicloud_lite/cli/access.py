@@ -36,6 +36,7 @@ def explain(user: str, project: str, config: Path | None, *, as_document: bool) 
         verdicts = {one: operator.services.gate.explain(identity, one, name) for one in Permission}
         rules = operator.services.access.grant_book().rules_of(name)
         reserved = [rule.source for rule in rules]
+        roles = _sources(operator, identity)
     if as_document:
         allowed = {
             str(one): {"allowed": verdict.allowed, "reason": verdict.reason} for one, verdict in verdicts.items()
@@ -45,6 +46,7 @@ def explain(user: str, project: str, config: Path | None, *, as_document: bool) 
                 "user": user,
                 "project": str(name),
                 "groups": sorted(identity.groups),
+                "roles": roles,
                 "permissions": allowed,
                 "rules": reserved,
             }
@@ -52,7 +54,7 @@ def explain(user: str, project: str, config: Path | None, *, as_document: bool) 
         return
     click.echo(f"{user if identity.is_authenticated else 'Somebody without a login'} and project {name}")
     if identity.groups or identity.roles:
-        click.echo(f"  groups: {_listed(identity.groups)}; roles: {_listed(identity.roles)}")
+        click.echo(f"  groups: {_listed(identity.groups)}; roles: {', '.join(roles) or 'none'}")
     for permission, verdict in verdicts.items():
         click.echo(f"  {'yes' if verdict.allowed else 'no ':3} {permission.value:15} {verdict.reason}")
     click.echo("Rules of the project:" if reserved else "The project has no rule of its own: the defaults hold.")
@@ -121,6 +123,11 @@ def _identity(operator: Operator, user: str) -> Identity:
     if account is None:
         raise NotFound(f"There is no user {user}: see ppc-user list")
     return Identity(account.username, account.groups, account.roles)
+
+
+def _sources(operator: Operator, identity: Identity) -> list[str]:
+    account = operator.services.access.lookup(identity.username) if identity.username is not None else None
+    return [] if account is None else operator.services.access.sources_of_roles(account)
 
 
 def _listed(words: frozenset[str] | frozenset[Right]) -> str:

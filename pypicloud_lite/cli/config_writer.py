@@ -31,7 +31,7 @@ _ABOUT: Mapping[str, str] = {
     "pypi.base_url": "How people reach it, and the proxies whose X-Forwarded- headers are believed.",
     "pypi.storage": "The files.",
     "pypi.db": "What is known of them. It can be rebuilt from the files with ppc-resync.",
-    "pypi.auth": "Who may do what: users below, made with ppc-gen-password.",
+    "pypi.auth": "Who may do what: users below, made with ppc-gen-password, and those that ppc-user adds.",
 }
 
 

@@ -51,7 +51,7 @@ def plan(password: str) -> Plan:
         "storage.dir": "%(here)s/data/packages",
         "pypi.db": "sql",
         "db.url": "sqlite:///%(here)s/data/catalog.sqlite",
-        "pypi.auth": "config",
+        "pypi.auth": "config sql",
         "pypi.default_read": "authenticated",
         "pypi.default_write": "",
         "auth.admins": ADMIN,

@@ -218,7 +218,7 @@ def _plan(kind: Kind, answers: _Answers) -> tuple[Plan, str, str]:
     keys = {key: value for key, value in keys.items() if value}
     _plan_storage(kind, standard, answers, keys, secrets)
     _plan_database(kind, standard, answers, keys, secrets)
-    keys["pypi.auth"] = "config"
+    keys["pypi.auth"] = "config sql"
     keys["pypi.default_read"] = answers.text(
         "default_read", "Groups that may download (everyone, authenticated, …)", standard.default_read
     )

@@ -17,7 +17,7 @@ def send_page(
     content_type: str,
     *,
     private: bool,
-    vary: str = "Accept-Encoding, Authorization",
+    vary: str = "Accept-Encoding, Authorization, Cookie",
     more: Headers = (),
 ) -> PlainResponse:
     """200, or 304 when the caller named this page's ETag; ``private`` where it may differ by caller."""

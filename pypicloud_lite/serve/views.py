@@ -118,7 +118,7 @@ class SimpleViews:
             page,
             _CONTENT_TYPES[form],
             private=self._identity(request).is_authenticated,
-            vary="Accept, Accept-Encoding, Authorization",
+            vary="Accept, Accept-Encoding, Authorization, Cookie",
             more=[("X-PyPI-Last-Serial", str(page.serial))],
         )
 

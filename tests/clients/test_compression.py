@@ -22,7 +22,7 @@ def codings(proxy):
     files = {path: headers for path, headers in proxy.answers.items() if path not in pages}
     assert pages
     assert files
-    assert {headers["vary"] for headers in pages.values()} == {"Accept, Accept-Encoding, Authorization"}
+    assert {headers["vary"] for headers in pages.values()} == {"Accept, Accept-Encoding, Authorization, Cookie"}
     return tuple({headers.get("content-encoding") for headers in group.values()} for group in (pages, files))
 
 

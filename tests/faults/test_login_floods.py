@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import argon2
 import pytest
+from click.testing import CliRunner
 
 from pypicloud_lite.access.acl_document import AclDocument, AclUser
 from pypicloud_lite.access.authentication import Authenticator
@@ -19,6 +20,7 @@ from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.passwords import PasswordHasher, hash_password
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.throttle import LoginThrottle
+from pypicloud_lite.cli.token import create as create_token
 from pypicloud_lite.kernel.errors import AuthenticationRequired
 from pypicloud_lite.testing.live import LiveServer
 from pypicloud_lite.testing.world import basic
@@ -76,6 +78,13 @@ class Site:
             connection.close()
         return answer.status, answer.getheader("Retry-After")
 
+    def token(self, user):
+        """A token of the user's, made by the command."""
+        words = [user, "--name", "x", "-p", "read", "-c", str(self.server.config)]
+        made = CliRunner().invoke(create_token, words)
+        assert made.exit_code == 0, made.output
+        return made.stdout.strip()
+
     def hashes(self):
         return self.lines.read_text().split()
 
@@ -89,10 +98,11 @@ class Site:
 
 @pytest.mark.slow
 def test_t07_200_wrong_logins_at_once_keep_nobody_else_waiting(tmp_path):
-    """Who was let in before, and who needs no login, are answered while the flood lasts, after a few hashes at most."""
+    """Who was let in before, who has a token, and who needs no login are answered while the flood lasts."""
     many = dict.fromkeys(("auth.limit_address", "auth.limit_overall"), "100000")
     with Site(tmp_path / "site", 1, **many) as site:
         assert site.get("/simple/", "ann", "right") == (200, None)
+        token = site.token("ann")
         numbers, over, begun = iter(range(20_000)), threading.Event(), threading.Barrier(33)
 
         def flood(_):
@@ -108,9 +118,10 @@ def test_t07_200_wrong_logins_at_once_keep_nobody_else_waiting(tmp_path):
             try:
                 begun.wait(30)
                 passed = []
-                for path, user in [("/simple/", "ann"), ("/health/live", None)] * 20:
+                asked = [("/simple/", "ann", "right"), ("/simple/", "__token__", token), ("/health/live", None, "")]
+                for path, user, password in asked * 15:
                     before = len(site.hashes())
-                    assert site.get(path, user, "right")[0] == 200
+                    assert site.get(path, user, password)[0] == 200
                     passed.append(len(site.hashes()) - before)
             finally:
                 over.set()
@@ -132,6 +143,15 @@ def test_t07_a_flood_against_one_user_is_hashed_ten_times_at_most(tmp_path):
         assert all(0 < int(wait) <= 300 for status, wait in seen if status == 429)
         assert len(site.hashes()) == 1 + refused
         assert site.get("/simple/", "ann", "right") == (200, None)
+
+
+def test_t07_100_requests_with_a_token_cost_no_hash(tmp_path):
+    with Site(tmp_path / "site", 2) as site:
+        token = site.token("ann")
+        with ThreadPoolExecutor(4) as pool:
+            seen = set(pool.map(lambda _: site.get("/simple/", "__token__", token), range(100)))
+        assert seen == {(200, None)}
+        assert site.hashes() == []
 
 
 def test_t07_100_requests_with_one_credential_cost_one_hash_in_each_worker(tmp_path):

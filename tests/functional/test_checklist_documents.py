@@ -377,7 +377,7 @@ def test_09_not_modified_until_the_next_upload(world):
     world.upload(build_wheel("demo", "1.0"))
     first = world.get("/pypi/demo/json", status=200)
     assert first.headers["X-PyPI-Last-Serial"] == str(first.json["last_serial"])
-    assert first.headers["Vary"] == "Accept-Encoding, Authorization"
+    assert first.headers["Vary"] == "Accept-Encoding, Authorization, Cookie"
     again = world.get("/pypi/demo/json", status=304, If_None_Match=first.headers["ETag"])
     assert again.body == b""
     assert again.headers["X-PyPI-Last-Serial"] == first.headers["X-PyPI-Last-Serial"]

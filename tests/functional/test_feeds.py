@@ -153,7 +153,7 @@ def test_48_where_anyone_may_read_anyone_may_follow(guarded):
         assert "hidden" not in answer.text
         assert len(read(answer)) == 1
         assert answer.headers["Cache-Control"] == "no-cache"
-        assert answer.headers["Vary"] == "Accept-Encoding, Authorization"
+        assert answer.headers["Vary"] == "Accept-Encoding, Authorization, Cookie"
     world.get("/rss/project/nothing/releases.xml", None, 404)
     world.get("/rss/project/hidden/releases.xml", None, 401)
 

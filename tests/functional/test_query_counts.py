@@ -12,7 +12,7 @@ from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName, StorageKey
 from pypicloud_lite.testing.artifacts import build_wheel
-from pypicloud_lite.testing.world import JSON
+from pypicloud_lite.testing.world import JSON, basic
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -51,6 +51,30 @@ def test_a_page_of_ten_thousand_files_costs_as_many_queries_as_a_page_of_one(wor
         counts[name] = (len(cold), len(warm), len(unchanged))
     assert page.text.count(".tar.gz") >= 10_000
     assert counts == {"one": (2, 1, 1), "many": (2, 1, 1)}
+
+
+def test_users_in_the_database_and_tokens_cost_one_query_each(make_world, add_rows, queries):
+    """Whoever is in the file and whatever the rules: one question a request, whether anything has changed."""
+    world = make_world({"pypi.auth": "sql config", "package.t*.group.staff": "r"})
+    add_rows(world, "tool", [record(world, "tool", 1)])
+    world.send("PUT", "/admin/package/tool/user/reader/read", "admin")
+    made = world.send("POST", "/api/token", "reader", 201, {"name": "x", "permissions": ["read"]}).json
+    login = world.app.post_json("/acct/login", {"username": "reader", "password": "reader-pw"})
+    cookie = login.headers["Set-Cookie"].split(";")[0]
+    counts = {}
+    for name, headers in (
+        ("password", {"Authorization": basic("reader")}),
+        ("token", {"Authorization": basic("__token__", made["token"])}),
+        ("session", {"Cookie": cookie}),
+    ):
+        world.app.reset()
+        for path in ("/simple/tool/", "/simple/", "/api/package/"):
+            world.app.get(path, headers=headers)
+            with queries(world) as warm:
+                world.app.get(path, headers=headers)
+            counts[name, path] = len(warm)
+    assert {counts["password", path] for path in ("/simple/tool/", "/simple/", "/api/package/")} == {2}
+    assert {count for (name, _), count in counts.items() if name != "password"} == {3}
 
 
 def test_the_list_of_projects_costs_the_same_whatever_its_length(world, add_rows, queries):

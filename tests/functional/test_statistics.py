@@ -66,7 +66,7 @@ def test_48_where_anyone_may_read(make):
     answer = world.get("/stats/", None, 200, Accept=JSON)
     assert set(answer.json["top_packages"]) == {"large", "small"}
     assert answer.headers["Cache-Control"] == "no-cache"
-    assert answer.headers["Vary"] == "Accept, Accept-Encoding, Authorization"
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding, Authorization, Cookie"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class DescriptionViews:
         as_json = _prefers_json(request)
         page = self._descriptions.statistics(self._identity(request), self._index, as_json=as_json)
         kind = TYPE_JSON if as_json else "text/html; charset=utf-8"
-        return self._send(request, page, kind, vary="Accept, Accept-Encoding, Authorization")
+        return self._send(request, page, kind, vary="Accept, Accept-Encoding, Authorization, Cookie")
 
     def person_page(self, request: Request) -> PlainResponse:
         """Where documents and feeds send a person: the page of the project's files, whether it exists or not."""
