@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pypicloud_lite.settings.environment import variable
-from pypicloud_lite.wiring import SERVER_SECTION
+from pypicloud_lite.wiring.sample import SERVER_SECTION
 
 # Letters and digits only, so that it can be pasted into a shell, a URL and a .pypirc as it is.
 _ALPHABET = "".join(c for c in string.ascii_letters + string.digits if c not in "0O1lI")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pypicloud_lite.wiring import config_sample
+from pypicloud_lite.wiring.sample import config_sample
 
 
 @click.command()

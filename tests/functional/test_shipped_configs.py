@@ -17,7 +17,8 @@ from pypicloud_lite.testing.databases import DatabaseMissing, new_database
 from pypicloud_lite.testing.live import LiveServer
 from pypicloud_lite.testing.raw_client import RawClient
 from pypicloud_lite.testing.world import PASSWORDS
-from pypicloud_lite.wiring import config_sample, load_settings
+from pypicloud_lite.wiring import load_settings
+from pypicloud_lite.wiring.sample import config_sample
 
 ROOT = Path(__file__).parents[2]
 ADMIN = {"PPC_ADMIN_USER": "admin", "PPC_ADMIN_PASSWORD": PASSWORDS["admin"]}

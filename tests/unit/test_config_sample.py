@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pypicloud_lite.wiring import config_sample, load_settings
+from pypicloud_lite.wiring import load_settings
+from pypicloud_lite.wiring.sample import config_sample
 
 SAMPLE = Path(__file__).parents[2] / "config.ini.sample"
 

@@ -76,8 +76,7 @@ from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.web.health import Health
 from pypicloud_lite.web.settings import WebSettings
-
-_log = structlog.get_logger("pypicloud_lite.wiring")
+from pypicloud_lite.wiring.people import directory, import_users, warn_without_admin
 
 
 class IndexSettings(Settings):
@@ -108,38 +107,6 @@ PROVED_SECONDS = 60.0
 
 Those may not show when a password was changed; the change must count within a minute all the same.
 """
-
-SERVER_SECTION = """\
-# For pserve alone: ppc-serve and gunicorn --paste take their address from the command line.
-[server:main]
-use = egg:gunicorn#main
-config = python:pypicloud_lite.cli.gunicorn_settings
-host = 127.0.0.1
-port = 8080
-"""
-"""What every INI file of this server has for ``pserve``."""
-
-
-def config_sample() -> str:
-    """The text of ``config.ini.sample``: every setting of every feature and backend, with its default."""
-    return render_sample(
-        [
-            ("Which backends", [Backends]),
-            ("The index, and how it is reached", [IndexSettings, WebSettings]),
-            ("Who may do what", [AccessSettings, ConfigAccessSettings]),
-            ("Logins, registration and tokens", [LoginSettings]),
-            ("Users in the database: pypi.auth = sql", [SqlAccessSettings]),
-            ("Users in password files: pypi.auth = htpasswd", [HtpasswdSettings]),
-            ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", [AwsSecretsSettings]),
-            ("Users in a directory: pypi.auth = ldap", [LdapSettings]),
-            ("Users of another server: pypi.auth = remote", [RemoteSettings]),
-            ("Uploads and downloads", [PublishSettings, ServeSettings]),
-            ("Files in a folder: pypi.storage = file", [LocalSettings]),
-            ("Files in a bucket: pypi.storage = s3", [S3Settings]),
-            ("The catalog", [DatabaseSettings]),
-        ],
-        before=SERVER_SECTION,
-    )
 
 
 def _in_silence(_done: int, _total: int) -> None:
@@ -250,7 +217,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     storage: Storage = _backend(settings, "pypi.storage")
     own = settings.get(AccessSettings)
     context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds, admitted=ADMITTED))
-    access = _directory(settings, context, follow)
+    access = directory(settings, context, follow, load_settings)
     gate = Gate(access, index)
     authenticator = Authenticator(access, Proofs(ttl=PROVED_SECONDS), own.throttle())
     login = settings.get(LoginSettings)
@@ -301,45 +268,10 @@ def prepare(settings: Loaded) -> None:
             upgrade(services.database)
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
-        _import_users(services)
-        _warn_without_admin(services)
+        import_users(services.administration, services.settings)
+        warn_without_admin(services.access, services.settings)
     finally:
         services.database.dispose()
-
-
-def _warn_without_admin(services: Services) -> None:
-    """Where everybody can be listed and nobody is an administrator, say how one is made."""
-    backends = services.access.backends().values()
-    everybody = all(isinstance(backend, FactsAccess) for backend in backends)
-    if everybody and "sql" in services.settings.chain("pypi.auth") and not _has_admin(services.access):
-        _log.warning("there is no administrator: make one with ppc-user add NAME --admin, or name one in auth.admins")
-
-
-def _has_admin(directory: Directory) -> bool:
-    return any(account.is_admin for account in directory.accounts())
-
-
-def _import_users(services: Services) -> None:
-    """Take over the users of the pypicloud whose database ``auth.db.url`` names, once."""
-    if "sql" not in services.settings.chain("pypi.auth"):
-        return
-    url = services.settings.get(SqlAccessSettings).url
-    if url is None:
-        return
-    author = Author("pypicloud_lite")
-    with services.administration.importing(author) as (writer, known):
-        if not writer.was_imported:
-            try:
-                document = read_tables(url.get_secret_value())
-            except ConfigError as error:
-                raise ConfigError(
-                    f"auth.db.url: {error.message}. Remove the key: users live where db.url says"
-                ) from None
-            done = import_document(document, writer, known)
-            writer.note_import()
-            _log.info("took over the users of pypicloud", users=done.users, groups=done.groups, rules=done.rules)
-            for remark in done.remarks:
-                _log.warning("taking over the users of pypicloud", remark=remark)
 
 
 def prepare_to_serve(settings: Loaded) -> None:
@@ -359,31 +291,6 @@ def _backend(settings: Loaded, key: str) -> Storage:
     plugin = settings.plugin(key)
     built: Storage = plugin.build(settings.get(plugin.settings))
     return built
-
-
-def _directory(settings: Loaded, context: AccessContext, follow: Path | None) -> Directory:
-    in_force = _in_force(settings, context)
-    if follow is None:
-        return Directory(lambda: in_force)
-    return Directory(FollowedFile(follow, in_force, lambda: _in_force(load_settings(follow), context)))
-
-
-def _in_force(settings: Loaded, context: AccessContext) -> InForce:
-    admin, own = settings.admin, settings.get(AccessSettings)
-    backends: dict[str, AccessBackend] = {}
-    for name, plugin in settings.chain("pypi.auth").items():
-        mine = settings.get(plugin.settings)
-        if admin is not None and isinstance(mine, ConfigAccessSettings):
-            mine = mine.with_admin(admin.username, admin.password.get_secret_value())
-        if isinstance(mine, HtpasswdSettings) and "default_write" not in own.model_fields_set:
-            own = own.model_copy(update={"default_write": (UPLOADERS,)})
-        backends[name] = plugin.build(mine, context)
-    if admin is not None:
-        own = own.model_copy(update={"admins": (*own.admins, admin.username)})
-        if not any(isinstance(backend, ConfigAccess) for backend in backends.values()):
-            alone = ConfigAccessSettings().with_admin(admin.username, admin.password.get_secret_value())
-            backends["environment"] = ConfigAccess.from_settings(alone, context)
-    return InForce(backends, own.holders(), own.rules())
 
 
 def _default_index(settings: Loaded) -> IndexName:
