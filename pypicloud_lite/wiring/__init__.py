@@ -9,40 +9,28 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import structlog
 from pydantic import Field
 
 from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.authentication import Authenticator
-from pypicloud_lite.access.backends.aws_secrets_manager import AwsSecretsSettings
-from pypicloud_lite.access.backends.config import ConfigAccess, ConfigAccessSettings
-from pypicloud_lite.access.backends.htpasswd import UPLOADERS, HtpasswdSettings
-from pypicloud_lite.access.backends.ldap_settings import LdapSettings
-from pypicloud_lite.access.backends.remote_settings import RemoteSettings
-from pypicloud_lite.access.backends.sql import SqlAccessSettings
-from pypicloud_lite.access.directory import Directory, InForce
-from pypicloud_lite.access.facts import FactsAccess
-from pypicloud_lite.access.following import FollowedFile
+from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.passwords import ADMITTED, PasswordHasher
-from pypicloud_lite.access.port import AccessBackend, AccessContext
+from pypicloud_lite.access.port import AccessContext
 from pypicloud_lite.access.proofs import Proofs
-from pypicloud_lite.access.pypicloud_tables import read_tables
 from pypicloud_lite.access.recollection import Recollection
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.access.tokens import Tokens
-from pypicloud_lite.access.transfer import import_document
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.indexes.ingest import Ingest
-from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.refusals import Refusals
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
@@ -68,11 +56,9 @@ from pypicloud_lite.settings.choice import CHOICES, Backends
 from pypicloud_lite.settings.declare import Settings
 from pypicloud_lite.settings.environment import variable
 from pypicloud_lite.settings.load import Loaded, load
-from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.settings.source import RawSettings, read_ini
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.local_turns import turn_in_folder
-from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.web.health import Health
 from pypicloud_lite.web.settings import WebSettings
