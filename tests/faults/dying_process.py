@@ -119,7 +119,7 @@ def act(action, folder, last):
     elif action == "yank":
         changes.yank(Selection(services.index, DEMO), AUTHOR, REASON, yanked=True)
     elif action == "status":
-        changes.set_status(services.index, DEMO, ProjectStatus.ARCHIVED, REASON, AUTHOR)
+        changes.set_status(services.index, DEMO, ProjectStatus.ARCHIVED, REASON, AUTHOR, lambda _before: None)
     elif action == "forget":
         plain[0].changes.remove(Selection(services.index, DEMO), AUTHOR)
         changes.forget(services.index, DEMO, AUTHOR)

@@ -160,7 +160,7 @@ def test_all_mistakes_are_reported_at_once():
             "pypi.stream_files": "maybe",
             "pypi.page_cache": "x",
             "pypi.default_raed": "x",
-            "auth.secret_id": "x",
+            "storage.gcp_project_id": "x",
             "pypi.fallback": "x",
         },
         {"PPC_PYPI_DEFAULT_RAED": "x", "PPC_ADMIN_USER": "root", "PPC_DB_POOL_SIZE": "x"},
@@ -170,13 +170,13 @@ def test_all_mistakes_are_reported_at_once():
         "PPC_ADMIN_USER is set without a password",
         "PPC_DB_POOL_SIZE (db.pool_size)",
         "PPC_PYPI_DEFAULT_RAED",
-        "auth.secret_id",
         "db.url",
         "pypi.default_raed",
         "pypi.fallback",
         "pypi.page_cache",
         "pypi.stream_files",
         "storage.dir",
+        "storage.gcp_project_id",
     ]
 
 
@@ -307,5 +307,5 @@ def test_pypiclouds_other_keys_may_come_from_the_environment_too():
         "without effect",
         "without effect",
     ]
-    (line,) = problems({}, {"PPC_AUTH_SECRET_ID": "x"})
-    assert line.startswith("PPC_AUTH_SECRET_ID (auth.secret_id): users from AWS Secrets Manager are not available")
+    (line,) = problems({}, {"PPC_STORAGE_GCP_PROJECT_ID": "x"})
+    assert line.startswith("PPC_STORAGE_GCP_PROJECT_ID (storage.gcp_project_id): Google Cloud Storage is not available")
