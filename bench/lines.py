@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.data import upload_form
-from bench.load import Reply, fetch, request
+from bench.load import Connection, Reply, fetch, request
 from bench.servers import Resource
 from pypicloud_lite.testing.artifacts import BuiltArtifact, build_wheel
 
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"ci:secret").decode()}
+_TOKEN = {"Authorization": "Bearer (a token)"}  # made when the server runs
 _PIP_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 _PIP = {"Accept": _PIP_ACCEPT, "Accept-Encoding": "gzip, deflate"}
 _HTML = {"Accept": "text/html"}
@@ -34,6 +36,7 @@ class Get:
 GETS = (
     Get("page10", "/simple/ten/", {**LOGIN, **_PIP}),
     Get("page10-anonymous", "/simple/ten/", _PIP),
+    Get("page10-token", "/simple/ten/", {**_TOKEN, **_PIP}),
     Get("page10-html", "/simple/ten/", {**LOGIN, **_HTML}),
     Get("page10-304", "/simple/ten/", {**LOGIN, **_PIP}, again=True),
     Get("page2000", "/simple/fat/", {**LOGIN, **_PIP}),
@@ -49,20 +52,32 @@ NAMES = (*(line.name for line in GETS), *UPLOADS)
 
 def resources(port: int, addresses: Mapping[str, str]) -> dict[str, Resource]:
     """Every line of reading with what this server answers to it, by name."""
-    found = {}
+    found, secret = {}, token(port)
     for line in GETS:
-        path = addresses.get(line.path, line.path)
-        reply = fetch(port, path, line.headers)
+        path, headers = addresses.get(line.path, line.path), dict(line.headers)
+        if headers.get("Authorization") == _TOKEN["Authorization"]:
+            headers["Authorization"] = f"Bearer {secret}"
+        reply = fetch(port, path, headers)
         assert reply.status == 200, (line.name, reply.status)
-        headers = {**line.headers, "If-None-Match": reply.headers["etag"]} if line.again else line.headers
+        if line.again:
+            headers["If-None-Match"] = reply.headers["etag"]
         found[line.name] = Resource(path, headers, reply)
     return found
 
 
+def token(port: int) -> str:
+    """A new token that reads."""
+    body = json.dumps({"name": "bench", "permissions": ["read"]}).encode()
+    headers = {**LOGIN, "Content-Type": "application/json"}
+    connection = Connection(port)
+    status, _, answer, _ = connection.ask(request("POST", "/api/token", headers, body), keep=True)
+    connection.close()
+    assert status == 201, answer
+    return str(json.loads(answer)["token"])
+
+
 def put(port: int, artifact: BuiltArtifact) -> Reply:
     """Upload one file, unmeasured."""
-    from bench.load import Connection
-
     headers, body = upload_form(artifact)
     connection = Connection(port)
     status, found, answer, _length = connection.ask(request("POST", "/", {**LOGIN, **headers}, body), keep=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -16,6 +18,17 @@ from pypicloud_lite.kernel.names import ProjectName
 _ANONYMOUS = "-"
 _KIND = click.Choice(["user", "group"])
 _RIGHT = click.Choice([right.value for right in Right])
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _rule(command: F) -> F:
+    """The arguments of a command that changes a rule."""
+    command = config_option(refuses_clearly(command))
+    for name, kind in (("right", _RIGHT), ("who", click.STRING), ("kind", _KIND), ("project", click.STRING)):
+        command = click.argument(name, type=kind)(command)
+    return command
 
 
 @click.group(name="ppc-access")
@@ -89,31 +102,23 @@ def list_rules(config: Path | None, *, as_document: bool) -> None:
 
 
 @main.command()
-@click.argument("project")
-@click.argument("kind", type=_KIND)
-@click.argument("who")
-@click.argument("right", type=_RIGHT)
-@config_option
-@refuses_clearly
+@_rule
 def grant(project: str, kind: Kind, who: str, right: str, config: Path | None) -> None:
     """Give KIND (user or group) WHO a RIGHT on PROJECT, which may have * for any text."""
-    with operating(config, "ppc-access") as operator:
-        administration = operator.services.administration
-        administration.set_right(project, kind, who, Right(right), operator.author, given=True)
+    _set_right(project, kind, who, right, config, given=True)
 
 
 @main.command()
-@click.argument("project")
-@click.argument("kind", type=_KIND)
-@click.argument("who")
-@click.argument("right", type=_RIGHT)
-@config_option
-@refuses_clearly
+@_rule
 def revoke(project: str, kind: Kind, who: str, right: str, config: Path | None) -> None:
     """Take a right away."""
+    _set_right(project, kind, who, right, config, given=False)
+
+
+def _set_right(project: str, kind: Kind, who: str, right: str, config: Path | None, *, given: bool) -> None:
     with operating(config, "ppc-access") as operator:
         administration = operator.services.administration
-        administration.set_right(project, kind, who, Right(right), operator.author, given=False)
+        administration.set_right(project, kind, who, Right(right), operator.author, given=given)
 
 
 def _identity(operator: Operator, user: str) -> Identity:
