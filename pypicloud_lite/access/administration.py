@@ -15,14 +15,14 @@ from pypicloud_lite.access.backends.sql import SqlAccess
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.grants import Kind
-from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, project_pattern
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, required_pattern
 from pypicloud_lite.access.names import new_group_name, new_username
 from pypicloud_lite.access.passwords import PasswordHasher
 from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter, writing
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.errors import AccessUnavailable, Conflict, InvalidName, NotFound, PermissionDenied
+from pypicloud_lite.kernel.errors import AccessUnavailable, Conflict, NotFound, PermissionDenied
 from pypicloud_lite.kernel.names import shown
 
 _MOST_PENDING = 1000
@@ -132,9 +132,7 @@ class Administration:
 
     def set_right(self, project: str, kind: Kind, who: str, right: Right, author: Author, *, given: bool) -> None:
         """Grant one right on a project or pattern to a user or group of any backend, or revoke it."""
-        pattern = project_pattern(project)
-        if pattern is None:
-            raise InvalidName(f"{shown(project)} is no project name or pattern: use letters, digits, '-' and '*'")
+        pattern = required_pattern(project)
         with self._writing(author) as writer:
             if given:
                 self._require_known(kind, who)

@@ -9,7 +9,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.kernel.errors import InvalidName
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 
 EVERYONE = "everyone"
 AUTHENTICATED = "authenticated"
@@ -201,7 +202,16 @@ def project_pattern(spelling: str) -> str | None:
     ``*`` stands for any text; no other sign has a meaning. A name is a pattern of itself.
     """
     pattern = _RUNS.sub("-", spelling).lower()
-    return pattern if len(pattern) <= 128 and _PATTERN.fullmatch(pattern) else None  # noqa: PLR2004  a project name's length
+    # The Kelvin sign is a k in lower case.
+    return pattern if spelling.isascii() and len(pattern) <= 128 and _PATTERN.fullmatch(pattern) else None  # noqa: PLR2004  a project name's length
+
+
+def required_pattern(spelling: str) -> str:
+    """As :func:`project_pattern`; InvalidName for what is none."""
+    pattern = project_pattern(spelling)
+    if pattern is None:
+        raise InvalidName(f"{shown(spelling)} is no project name or pattern: use letters, digits, '-' and '*'")
+    return pattern
 
 
 def is_pattern(pattern: str) -> bool:

@@ -38,3 +38,5 @@ def _check(kind: str, name: str) -> None:
         raise InvalidName(
             f"{shown(name)} cannot be a {kind} name: use letters, digits and signs, without spaces or '/'"
         )
+    if name in {".", ".."}:
+        raise InvalidName(f"{shown(name)} cannot be a {kind} name: clients leave it out of a URL")

@@ -60,6 +60,8 @@ def test_the_documented_form_makes_an_admin(world):
     [
         ("PUT", "/admin/user/reader", {"password": "x"}, 409, "already"),
         ("PUT", "/admin/user/with%3Acolon", {"password": "x"}, 400, "':'"),
+        ("PUT", "/admin/user/%2e%2e", {"password": "x"}, 400, "leave it out of a URL"),
+        ("PUT", "/admin/group/.", None, 400, "leave it out of a URL"),
         ("PUT", "/admin/user/__token__", {"password": "x"}, 400, "__token__"),
         ("PUT", "/admin/user/dora", {"password": ""}, 400, "password"),
         ("PUT", "/admin/user/dora", {"pass": "x"}, 400, "takes these parameters: password"),
@@ -76,6 +78,8 @@ def test_the_documented_form_makes_an_admin(world):
         ("PUT", "/admin/package/tool/user/nobody/read", None, 404, "no user 'nobody'"),
         ("PUT", "/admin/package/tool/group/nobody/read", None, 404, "no group 'nobody'"),
         ("PUT", "/admin/package/-/user/reader/read", None, 400, "project name"),
+        ("PUT", "/admin/package/%E2%84%AA*/user/reader/read", None, 400, "project name or pattern"),
+        ("GET", "/admin/package/*-", None, 400, "project name or pattern"),
         ("PUT", "/admin/package/tool/user/reader/own", None, 404, "nothing at this address"),
         ("POST", "/admin/register", {"allow": "maybe"}, 400, "allow"),
         ("GET", "/admin/token/dora", None, 409, "auth.signing_key"),
@@ -130,6 +134,9 @@ def test_an_owner_grants_on_its_own_project_and_no_other(world):
 def test_patterns_and_roles(world):
     ask(world, "PUT", "/admin/package/Team_*/user/outsider/read")
     assert ask(world, "GET", "/admin/package/team-a").json["user"] == [
+        {"username": "outsider", "permissions": ["read"]}
+    ]
+    assert ask(world, "GET", "/admin/package/TEAM.*").json["user"] == [
         {"username": "outsider", "permissions": ["read"]}
     ]
     ask(world, "PUT", "/admin/role/writer/group/developers")

@@ -15,7 +15,7 @@ from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.grants import Kind
-from pypicloud_lite.access.model import BUILT_IN_GROUPS, Permission, Right, Role, is_pattern
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Permission, Right, Role, is_pattern, required_pattern
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.journal.sql import AuditQuestion
@@ -188,7 +188,8 @@ class RuleViews:
         spelling = _name(request, "project")
         if is_pattern(spelling):
             self._require(request, spelling)
-            rules = [rule for rule in self._directory.grant_book().rules() if rule.pattern == spelling]
+            pattern = required_pattern(spelling)
+            rules = [rule for rule in self._directory.grant_book().rules() if rule.pattern == pattern]
             return respond_json("200 OK", rules_of(rules))
         project = ProjectName.parse(spelling)
         self._require(request, spelling)
