@@ -69,7 +69,7 @@ def _reference(views: ApiViews) -> Sequence[Operation]:
     anyone = Needs.ANYONE
     return [
         Operation("api.document", "GET", "/api/openapi.json", anyone, views.reference.document, "read this document", gives=dict),
-        Operation("api.page", "GET", _both("/api"), anyone, views.reference.page, "read the API's page", gives=str, gives_type="text/html"),
+        Operation("api.page", "GET", ("/api/", "/api"), anyone, views.reference.page, "read the API's page", gives=str, gives_type="text/html"),
     ]
 
 
@@ -99,7 +99,7 @@ def _logins(views: LoginViews) -> Sequence[Operation]:
     anyone, page = Needs.ANYONE, shapes.NextPage
     return [
         Operation("acct.login", "POST", _both("/acct/login"), anyone, views.log_in, "log in for a session", shapes.LoginParameters, page),
-        Operation("acct.login", "PUT", _both("/acct/login"), anyone, views.register_by_form, "ask for an account", shapes.LoginParameters),
+        Operation("acct.login", "PUT", _both("/acct/login"), anyone, views.register_by_form, "ask for an account", shapes.RegisterParameters),
         Operation("acct.logout", "POST", _both("/acct/logout"), anyone, views.log_out, "end the session", gives=page),
         Operation("acct.signup", "PUT", _both("/acct/tokenRegister"), anyone, views.register_by_token, "make the account that a registration token is for", shapes.SignupParameters, page),
         Operation("api.user.password", "POST", _both("/api/user/password"), Needs.LOGIN, views.change_password, "change one's own password", shapes.ChangePasswordParameters),

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.kernel.errors import InvalidRequest, TooLarge
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.publish.form import FormLimits, Readable, read_form
+from pypicloud_lite.publish.yanking import MAX_REASON
 
 _MAX_BYTES = 64 * 1024
 _FORM_LIMITS = FormLimits(max_bytes=_MAX_BYTES, max_parts=100)
+
+
+Reason = Annotated[str, Field(json_schema_extra={"maxLength": MAX_REASON})]
+"""Counted once it is one line: :func:`~pypicloud_lite.publish.yanking.one_line`."""
 
 
 class Parameters(BaseModel):
@@ -32,14 +37,14 @@ class ListParameters(Parameters):
 class YankParameters(Parameters):
     """Of yanking a file or a release."""
 
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class StatusParameters(Parameters):
     """Of giving a project its status."""
 
     status: ProjectStatus
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class NoParameters(Parameters):

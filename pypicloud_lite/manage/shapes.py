@@ -6,11 +6,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from pypicloud_lite.access.model import Role, ScopeWord, project_pattern
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Role, ScopeWord, project_pattern
+from pypicloud_lite.access.names import MAX_NAME, TOKEN_USER
 from pypicloud_lite.access.passwords import MAX_PASSWORD
 from pypicloud_lite.access.tokens import network
 from pypicloud_lite.journal.model import Outcome
 from pypicloud_lite.manage.bodies import Parameters
+
+_NEW_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"^[^\p{C}\p{Z}/]+$"}
+NEW_GROUP: dict[str, Any] = {**_NEW_NAME, "not": {"enum": [".", "..", *sorted(BUILT_IN_GROUPS)]}}
+NEW_USER: dict[str, Any] = {
+    **_NEW_NAME,
+    "pattern": r"^[^\p{C}\p{Z}/:]+$",
+    "not": {"enum": [".", "..", TOKEN_USER]},
+}
+PROJECT_NAME: dict[str, Any] = {
+    "type": "string",
+    "maxLength": 128,
+    "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+}
+PROJECT_PATTERN: dict[str, Any] = {**PROJECT_NAME, "pattern": "^[A-Za-z0-9*]([A-Za-z0-9*._-]*[A-Za-z0-9*])?$"}
+"""Names as the document describes them; the rules themselves are ``access.names`` and ``kernel.names``."""
 
 Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, json_schema_extra={"format": "password"})]
 
@@ -28,8 +44,10 @@ def _pattern(text: str) -> str:
 
 
 _FEW = Field(default=(), max_length=50)
-Projects = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_words)]
-Networks = Annotated[tuple[Annotated[str, AfterValidator(network)], ...], BeforeValidator(_words)]
+_Project = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra=PROJECT_PATTERN)]
+_Network = Annotated[str, AfterValidator(network), Field(json_schema_extra={"format": "ipvanynetwork"})]
+Projects = Annotated[tuple[_Project, ...], BeforeValidator(_words)]
+Networks = Annotated[tuple[_Network, ...], BeforeValidator(_words)]
 Permissions = Annotated[tuple[ScopeWord, ...], BeforeValidator(_words)]
 
 
@@ -59,6 +77,13 @@ class LoginParameters(Parameters):
     password: str
 
 
+class RegisterParameters(Parameters):
+    """The name and the password of an account to be made."""
+
+    username: Annotated[str, Field(json_schema_extra=NEW_USER)]
+    password: Password
+
+
 class SignupParameters(Parameters):
     """A registration token, and the password of the account to be made."""
 
@@ -79,7 +104,14 @@ class AdminParameters(Parameters):
 
 
 class TokenParameters(Parameters):
-    """What a new token is for. Lists may be empty: all projects, any address."""
+    """What a new token is for. Lists may be empty: all projects, any address. The permission admin knows no limits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["permissions"], "properties": {"permissions": {"contains": {"const": "admin"}}}},
+            "then": {"properties": {"projects": {"maxItems": 0}, "index": {"type": "null"}}},
+        }
+    )
 
     name: str = Field(min_length=1, max_length=100)
     permissions: Permissions = Field(min_length=1, max_length=len(ScopeWord))

@@ -22,6 +22,7 @@ from pypicloud_lite.manage.shapes import (
     ChangePasswordParameters,
     LoginParameters,
     PasswordParameters,
+    RegisterParameters,
     SignupParameters,
     TokenParameters,
 )
@@ -76,7 +77,7 @@ class LoginViews:
 
     def register_by_form(self, request: Request) -> PlainResponse:
         """The same, with the name in the body."""
-        wanted = parameters(request, LoginParameters)
+        wanted = parameters(request, RegisterParameters)
         return self._register(request, wanted.username, wanted.password)
 
     def register_by_token(self, request: Request) -> PlainResponse:
