@@ -65,6 +65,7 @@ class RequestIdentity:
         if session is None:
             return ANONYMOUS
         if request.method not in _SAFE and not self._logins.is_genuine(session, request.headers.get(CSRF_HEADER)):
+            claim(request, session.identity.username or "")
             raise PermissionDenied(
                 f"This request has no valid {CSRF_HEADER}: reload the page, or log in again and send the csrf_token "
                 "of the login's answer in that header"

@@ -18,8 +18,7 @@ _MAX_BYTES = 64 * 1024
 _FORM_LIMITS = FormLimits(max_bytes=_MAX_BYTES, max_parts=100)
 
 
-Reason = Annotated[str, Field(json_schema_extra={"maxLength": MAX_REASON})]
-"""Counted once it is one line: :func:`~pypicloud_lite.publish.yanking.one_line`."""
+Reason = Annotated[str, Field(max_length=MAX_REASON)]
 
 
 class Parameters(BaseModel):

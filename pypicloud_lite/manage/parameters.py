@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.kernel.names import shown
@@ -21,9 +23,16 @@ def parameters(request: Any, model: type[P]) -> P:
     body = RequestBody(environ)
     length = 0 if request.method in _BODYLESS else request.content_length
     try:
-        return read_parameters(model, request.GET, body, environ.get("CONTENT_TYPE", ""), length)
+        return read_parameters(model, _query(environ), body, environ.get("CONTENT_TYPE", ""), length)
     finally:
         body.drain()
+
+
+def _query(environ: Mapping[str, Any]) -> dict[str, str]:
+    """As browsers and clients write it today, where only ``&`` ends a value; WebOb also ends one at ``;``."""
+    pairs = environ.get("QUERY_STRING", "").encode("latin-1").replace(b"+", b" ").split(b"&")
+    parts = [pair.partition(b"=") for pair in pairs if pair]
+    return {unquote_to_bytes(name).decode(): unquote_to_bytes(value).decode() for name, _, value in parts}
 
 
 def whole_number(request: Any, name: str) -> int:

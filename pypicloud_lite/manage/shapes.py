@@ -43,11 +43,19 @@ def _pattern(text: str) -> str:
     return pattern
 
 
+def _truth(value: Any) -> Any:
+    """A truth value, or its text as a form sends it; no number, which is a mistake."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError("it is a number: send true or false")  # noqa: TRY004  pydantic's own
+    return value
+
+
 _FEW = Field(default=(), max_length=50)
 _Project = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra=PROJECT_PATTERN)]
 _Network = Annotated[str, AfterValidator(network), Field(json_schema_extra={"format": "ipvanynetwork"})]
 Projects = Annotated[tuple[_Project, ...], BeforeValidator(_words)]
 Networks = Annotated[tuple[_Network, ...], BeforeValidator(_words)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
 Permissions = Annotated[tuple[ScopeWord, ...], BeforeValidator(_words)]
 
 
@@ -94,13 +102,13 @@ class SignupParameters(Parameters):
 class AllowParameters(Parameters):
     """Whether people may ask for accounts."""
 
-    allow: bool
+    allow: Truth
 
 
 class AdminParameters(Parameters):
     """Whether the user is an administrator."""
 
-    admin: bool
+    admin: Truth
 
 
 class TokenParameters(Parameters):

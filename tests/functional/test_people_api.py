@@ -70,6 +70,8 @@ def test_the_documented_form_makes_an_admin(world):
         ("POST", "/admin/user/nobody/approve", None, 404, "waits"),
         ("POST", "/admin/user/nobody/admin", {"admin": True}, 404, "no user 'nobody'"),
         ("POST", "/admin/user/reader/admin", {"admin": "perhaps"}, 400, "admin"),
+        ("POST", "/admin/user/reader/admin", {"admin": 1}, 400, "send true or false"),
+        ("GET", "/admin/journal?actions=a;b", None, 400, "Parameter 'actions'"),
         ("PUT", "/admin/group/everyone", None, 400, "built in"),
         ("PUT", "/admin/user/reader/group/unknown", None, 404, "group unknown"),
         ("PUT", "/admin/user/reader/group/staff", None, 404, "group staff in the database"),
@@ -218,6 +220,7 @@ def test_everything_is_in_the_journal(world):
     assert newest["project"] == "tool"
     assert (newest["author"], newest["address"], newest["credential"]) == ("admin", "192.0.2.1", "password")
     assert newest["detail"] == {"kind": "user", "who": "dora", "right": "read"}
+    assert ask(world, "GET", "/admin/journal?action=grant;add").json["entries"] == []
     older = ask(world, "GET", f"/admin/journal?before={page['next']}&author=admin").json
     assert [entry["action"] for entry in older["entries"]] == ["add user"]
     assert older["next"] is None
@@ -247,3 +250,11 @@ def test_a_rebuild_is_asked_for_by_post(world):
     assert report["files"] == 0
     assert report["remarks"] == []
     ask(world, "POST", "/admin/rebuild", user="writer", status=403)
+
+
+def test_t36_a_forged_request_of_a_session_is_in_the_journal(world):
+    world.app.post_json("/acct/login", {"username": "reader", "password": "reader-pw"})
+    world.app.put("/admin/group/crew", status=403)
+    world.services.refusals.write()
+    (line,) = ask(world, "GET", "/admin/journal?outcome=refused").json["entries"]
+    assert (line["author"], line["action"], line["subject"]) == ("reader", "refuse", "PUT /admin/group/{group:[^/]+}")

@@ -50,7 +50,10 @@ def build_document(operations: Iterable[Operation], version: str) -> dict[str, A
         "info": {
             "title": "pypicloud_lite",
             "version": version,
-            "description": "Packages, users, groups, rules, tokens and the journal of this package index.",
+            "description": (
+                "Packages, users, groups, rules, tokens and the journal of this package index. A body may be a form; "
+                "as there, numbers and truth values may be text, and lists of words one text."
+            ),
         },
         "servers": [{"url": "/"}],
         "security": [{"basic": []}, {"token": []}, {"session": []}],
