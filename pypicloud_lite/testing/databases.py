@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import event
 
-from pypicloud_lite.access import tables as _access_tables  # noqa: F401  the metadata needs every table
+from pypicloud_lite.access.tables import access_state
 from pypicloud_lite.catalog.tables import catalog_state
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.schema import metadata
@@ -93,13 +93,19 @@ def open_database(url: str, *, lock_timeout: float = 5.0, **options: object) -> 
     return Database(DatabaseSettings.model_validate(values), lock_timeout=lock_timeout)
 
 
-def empty_tables(database: Database) -> None:
-    """Bring the catalog back to where its first migration left it."""
+def empty_tables(database: Database, *, serial: int = 0) -> None:
+    """Bring catalog and access back to where their first migrations left them.
+
+    A server that goes on over them must be given a ``serial`` that it has not seen: its cached pages go by it.
+    """
     with database.write() as connection:
         for table in reversed(metadata.sorted_tables):
-            if table is not catalog_state:
+            if table not in {catalog_state, access_state}:
                 connection.execute(table.delete())
-        connection.execute(catalog_state.update().values(serial=0, revision=1, rebuilding_since=None))
+        connection.execute(catalog_state.update().values(serial=serial, revision=1, rebuilding_since=None))
+        connection.execute(
+            access_state.update().values(revision=secrets.randbits(63), allow_register=False, imported_at=None)
+        )
 
 
 @contextmanager
