@@ -19,7 +19,14 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from pypicloud_lite.testing.access_model import ADMIN, DEFAULT_READ, DEFAULT_WRITE, IDLE, LONGEST, Credential, Model
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
@@ -34,8 +41,8 @@ ARTIFACTS = {
     project: [build_wheel(project, "1.0"), build_sdist(project, "1.0"), build_wheel(project, "2.0")]
     for project in PROJECTS
 }
-SCOPES = [("read",), ("upload",), ("read", "delete"), ("read", "upload", "delete"), ("admin",)]
-LIMITS = [(), ("lib-*",), ("app",)]
+SCOPES = [("read",), ("upload",), ("read", "delete"), ("read", "upload", "delete"), ("admin",), ("admin",)]
+LIMITS = [(), (), ("lib-*",), ("app",)]
 FORM = [(":action", "file_upload"), ("protocol_version", "1")]
 LOOKS = ("read", "write", "delete", "yank", "archive", "grant", "administer", "self", "list")
 PROBES = 5
@@ -121,6 +128,7 @@ class AccessMachine(RuleBasedStateMachine):
         self.admin = Credential("password", ADMIN, PASSWORDS[ADMIN])
         self.nobody = Credential("anonymous")
         self.model.credentials += [self.admin, self.nobody]
+        self.has_waited = False
         self.expected, self.refused, self.tried, self.last = [], 0, set(), 0
         for name in USERS[:2]:
             self.add_user(0, name, "pw-a")
@@ -128,6 +136,11 @@ class AccessMachine(RuleBasedStateMachine):
             self.add_group(0, name)
         for project in PROJECTS[:2]:
             self.upload(0, project, 0)
+        self.set_right(0, "lib-*", ("user", "ann"), "read", given=True)
+        self.create_token(0, "ann", ("read",), (), "never")
+        self.create_token(0, "bob", ("read", "upload", "delete"), ("lib-*",), 2)
+        for name in USERS[:2]:
+            self.log_in(name, "pw-a")
 
     # How a step is checked
 
@@ -256,6 +269,12 @@ class AccessMachine(RuleBasedStateMachine):
         outcome = 200 if name in self.model.users or name in self.model.pending else 404
         if self.change(actor, "DELETE", f"/admin/user/{name}", None, is_admin, outcome, "remove user"):
             self.model.remove_user(name)
+
+    @rule(name=users, password=st.one_of(st.none(), passwords))
+    def somebody_else_gets_the_name(self, name, password):
+        self.remove_user(0, name)
+        self.add_user(0, name, password)
+        self.look(Credential("password", name, password or "none"), "self", PROJECTS[0])
 
     @rule(actor=actors, name=users, password=passwords)
     def set_password(self, actor, name, password):
@@ -444,6 +463,18 @@ class AccessMachine(RuleBasedStateMachine):
     def time_passes(self, hours):
         self.server.now = self.model.now = self.model.now + timedelta(hours=hours)
 
+    @precondition(lambda self: not self.has_waited)
+    @rule()
+    def a_month_of_daily_use_passes(self):
+        """No session lasts longer than 30 days, however busy it is."""
+        self.has_waited = True
+        live = [one for one in self.model.credentials if one.kind == "session" and self.model.holds(one)]
+        for _ in range(66 if live else 0):
+            self.time_passes(11)
+            for session in live[-1:]:
+                status = 200 if self.model.holds(session) else 401
+                assert self.ask(session, "GET", "/api/user").status_int == status
+
     # Files
 
     @rule(actor=actors, project=projects, which=st.integers(0, 2))
@@ -524,6 +555,7 @@ def test_t03_t36_model_and_server_agree(server):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_t03_t36_model_and_server_agree_at_length(server, note):
     done = run(server, 500, derandomize=False)
     note(str(done))
