@@ -28,6 +28,7 @@ from pypicloud_lite.kernel.errors import (
     Conflict,
     NotFound,
 )
+from pypicloud_lite.kernel.moment import one_moment
 
 _MOST = 200
 """Tokens that one user may have."""
@@ -102,9 +103,11 @@ class Tokens:
         expires_at = None if wanted.lifetime is None else now + wanted.lifetime
         with changing(self._database) as connection:
             connection.execute(_LOCK)
-            admit()
-            if self._directory.lookup(wanted.username) is None:
-                raise NotFound(f"There is no user {wanted.username}: check the name")
+            # What the request has asked before may be of before somebody else's change, which the lock waited for.
+            with one_moment():
+                admit()
+                if self._directory.lookup(wanted.username) is None:
+                    raise NotFound(f"There is no user {wanted.username}: check the name")
             have = connection.execute(_OF_USER, {"sought": wanted.username}).all()
             if len(have) >= _MOST:
                 raise Conflict(

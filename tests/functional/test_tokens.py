@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pypicloud_lite.access.token_form import PREFIX, digest_of, is_token, new_secret
-from pypicloud_lite.kernel.errors import AccessUnavailable
+from pypicloud_lite.access.tokens import WantedToken
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.errors import AccessUnavailable, NotFound
+from pypicloud_lite.kernel.moment import one_moment
 from pypicloud_lite.testing.artifacts import build_wheel
 from pypicloud_lite.testing.world import basic
+from pypicloud_lite.wiring import build
 
 WHEEL = build_wheel("demo", "1.0")
 TEAM = build_wheel("team-tool", "1.0")
@@ -219,6 +223,19 @@ def test_T03_it_goes_with_its_user_and_does_not_come_back(world):
     use(world, made["token"], status=401)
     world.send("PUT", "/admin/user/dora", "admin", json={"password": "dora-pw"})
     use(world, made["token"], status=401)
+
+
+def test_T03_a_token_made_while_its_user_is_removed_is_none(world):
+    world.send("PUT", "/admin/user/dora", "admin", json={"password": "dora-pw"})
+    with one_moment():
+        # The request has asked who dora is; another process removes her before it has its turn.
+        assert world.services.access.lookup("dora") is not None
+        other = build(world.loaded)
+        other.administration.remove_user("dora", Author("admin"))
+        other.database.dispose()
+        with pytest.raises(NotFound, match="no user dora"):
+            world.services.tokens.create(WantedToken("dora", "late"), Author("dora"))
+    assert world.services.tokens.of("dora") == []
 
 
 def test_T03_it_goes_with_a_user_of_the_file_too(make_world, time):
