@@ -208,7 +208,9 @@ def test_a_registration_token_makes_one_account_once(make_world):
     ask(world, "DELETE", "/admin/user/dora")
     again = world.app.put_json("/acct/tokenRegister", {"token": issued["token"], "password": "x"}, status=409)
     assert "used already" in again.json["message"]
-    world.app.put_json("/acct/tokenRegister", {"token": issued["token"] + "x", "password": "x"}, status=400)
+    # "****" is nothing to a decoder of base 64: the signature is right.
+    for other in (issued["token"] + "x", issued["token"] + "****"):
+        world.app.put_json("/acct/tokenRegister", {"token": other, "password": "x"}, status=400)
 
 
 def test_everything_is_in_the_journal(world):
