@@ -98,7 +98,7 @@ def refusals_tween(handler: Callable[[Request], Any], registry: Registry) -> Cal
         identity: Identity | None = environ.get(_KEY)
         claimed = environ.get(_CLAIMED)
         if action is not None and (claimed is not None or (identity is not None and identity.is_authenticated)):
-            name = claimed if identity is None else identity.username
+            name = identity.username if identity is not None and identity.is_authenticated else claimed
             author = Author(name, request.remote_addr, None if identity is None else identity.credential)
             route = request.matched_route
             subject = f"{request.method} {'' if route is None else route.pattern}"

@@ -110,6 +110,13 @@ def test_T36_refusals_are_counted_by_who_what_and_where(world):
     assert world.services.refusals.write() == 0
 
 
+def test_T36_a_refused_login_of_a_browser_names_who_it_was_for(world):
+    world.app.post_json("/acct/login", {"username": "reader", "password": "wrong-password"}, status=403)
+    world.services.refusals.write()
+    (refused,) = entries(world, outcome=Outcome.REFUSED)
+    assert (refused.author.name, refused.subject) == ("reader", "POST /acct/login")
+
+
 def test_T36_a_flood_of_different_refusals_stays_bounded(world, monkeypatch):
     monkeypatch.setattr(world.services.refusals, "_max_kinds", 5)
     for number in range(20):
