@@ -7,6 +7,7 @@ for Redis (``throttle_redis``).
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import secrets
@@ -18,8 +19,13 @@ from typing import Protocol
 
 from pypicloud_lite.kernel.errors import TooManyRequests
 
+_LONGEST_NAME = 255
+
 Key = tuple[str, ...]
-"""What is counted: ``("user", name, network)``, ``("address", network)`` or ``("overall",)``."""
+"""What is counted: ``("user", name, network)``, ``("address", network)`` or ``("overall",)``.
+
+A name longer than most stands there as its SHA-256: a guess may be 64 KiB long, and memory holds thousands of them.
+"""
 
 
 class SharedFailures(Protocol):
@@ -122,7 +128,7 @@ class LoginThrottle:
     def _limits(self, username: str, address: str) -> tuple[tuple[Key, int], ...]:
         network = _network(address)
         return (
-            (("user", username, network), self._per_user),
+            (("user", _short(username), network), self._per_user),
             (("address", network), self._per_address),
             (("overall",), self._overall),
         )
@@ -136,6 +142,12 @@ class LoginThrottle:
 
 _Attempt = tuple[float, str]
 """When, and its token."""
+
+
+def _short(username: str) -> str:
+    if len(username) <= _LONGEST_NAME:
+        return username
+    return hashlib.sha256(username.encode(errors="surrogatepass")).hexdigest()
 
 
 def _network(address: str) -> str:

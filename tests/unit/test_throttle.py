@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,19 @@ def test_t07_memory_is_bounded() -> None:
     assert len(throttle._failures) == 20
     with pytest.raises(TooManyRequests):
         throttle.attempt("user", "198.51.100.1")
+
+
+def test_t07_long_names_take_no_more_memory_and_are_counted_apart() -> None:
+    throttle = LoginThrottle(per_user=1, per_address=1000)
+    names = [f"{number}{'x' * 60_000}\N{GRINNING FACE}" for number in range(50)]
+    tracemalloc.start()
+    for name in names:
+        throttle.attempt(name, "192.0.2.1")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 100_000
+    with pytest.raises(TooManyRequests):
+        throttle.attempt(names[7], "192.0.2.1")
 
 
 def test_a_counter_that_was_dropped_takes_nothing_from_others() -> None:
