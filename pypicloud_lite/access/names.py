@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pypicloud_lite.access.model import BUILT_IN_GROUPS
+from pypicloud_lite.access.tables import NAME_LENGTH
+from pypicloud_lite.db.types import storable
 from pypicloud_lite.kernel.errors import InvalidName
 from pypicloud_lite.kernel.names import shown
 
 TOKEN_USER = "__token__"  # noqa: S105  the user name that stands for "the token says who"
 MAX_NAME = 100
 """Characters, pypicloud's limit."""
+
+
+def is_kept(name: str) -> bool:
+    """Whether the tables can hold the name of somebody whom any backend knows, and tell it from every other one.
+
+    Not with a space at its end: MariaDB takes that for the name without it.
+    """
+    return 0 < len(name) <= NAME_LENGTH and not name.endswith(" ") and storable(name) == name
 
 
 def new_username(name: str) -> str:

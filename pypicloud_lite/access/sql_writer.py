@@ -14,6 +14,7 @@ from pypicloud_lite.access.backends.sql import read_facts
 from pypicloud_lite.access.facts import Facts
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import Right, Role, is_pattern
+from pypicloud_lite.access.names import is_kept
 from pypicloud_lite.access.tables import (
     access_state,
     group_members,
@@ -31,6 +32,7 @@ from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import AccessUnavailable, Conflict, NotFound
+from pypicloud_lite.kernel.names import shown
 
 _LOCK = select(access_state.c.allow_register).with_for_update()
 _COLUMN = {Right.READ: "can_read", Right.WRITE: "can_write", Right.OWNER: "is_owner"}
@@ -105,6 +107,7 @@ class AccessWriter:
 
     def approve_user(self, username: str) -> None:
         """Let a pending user in."""
+        _require_kept("user", username)
         waiting = update(users).where(users.c.username == username, users.c.is_pending.is_(True))
         if not self._execute(waiting.values(is_pending=False)):
             raise NotFound(f"No user {username} waits for approval: see the list of pending users")
@@ -112,6 +115,7 @@ class AccessWriter:
 
     def set_password(self, username: str, password_hash: str) -> None:
         """Give a user another password; its sessions end, its tokens stay."""
+        _require_kept("user", username)
         values = {"password_hash": password_hash, "credential_version": _version()}
         if not self._execute(update(users).where(users.c.username == username).values(**values)):
             raise no_user(username)
@@ -120,6 +124,7 @@ class AccessWriter:
 
     def remove_user(self, username: str) -> None:
         """Remove a user and all that is tied to the name: memberships, rules, roles, tokens, sessions."""
+        _require_kept("user", username)
         if not self._execute(delete(users).where(users.c.username == username)):
             raise no_user(username)
         self._execute(delete(group_members).where(group_members.c.username == username))
@@ -149,12 +154,14 @@ class AccessWriter:
 
     def set_member(self, group: str, username: str, *, member: bool) -> None:
         """Put a user into a group, or take it out; nothing where it is so already."""
+        _require_kept("user", username)
         row = {"group_id": self._known_group(group), "username": username}
         if self._set_row(group_members, row, there=member):
             self.record("add member" if member else "remove member", group, {"user": username})
 
     def set_role(self, role: Role, kind: Kind, who: str, *, held: bool) -> None:
         """Give a role to a user or group, or take it away; nothing where it is so already."""
+        _require_kept(kind, who)
         if self._set_row(role_holders, {"role": role.value, "kind": kind, "who": who}, there=held):
             self.record("give role" if held else "take role", who, {"role": role.value, "kind": kind})
 
@@ -163,6 +170,7 @@ class AccessWriter:
 
         A rule without any right is removed.
         """
+        _require_kept(kind, who)
         key = {"pattern": pattern, "kind": kind, "who": who}
         where = [project_grants.c[name] == value for name, value in key.items()]
         columns = [project_grants.c[name] for name in _COLUMN.values()]
@@ -219,6 +227,7 @@ class AccessWriter:
         return found
 
     def _group_id(self, name: str) -> int | None:
+        _require_kept("group", name)
         found: int | None = self._one(select(user_groups.c.id).where(user_groups.c.name == name))
         return found
 
@@ -232,6 +241,11 @@ class AccessWriter:
 def no_user(username: str) -> NotFound:
     """What is said of somebody who is not in the database."""
     return NotFound(f"There is no user {username} in the database: check the name")
+
+
+def _require_kept(kind: Kind, name: str) -> None:
+    if not is_kept(name):
+        raise NotFound(f"There is no {kind} {shown(name)}: check the name")
 
 
 def _version() -> str:

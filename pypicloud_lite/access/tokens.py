@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from pypicloud_lite.access.model import Identity, Scope, ScopeWord
+from pypicloud_lite.access.names import is_kept
 from pypicloud_lite.access.recollection import Lookup, Recollection
 from pypicloud_lite.access.tables import access_state, tokens
 from pypicloud_lite.access.token_form import digest_of, is_token, new_secret
@@ -33,6 +34,7 @@ from pypicloud_lite.kernel.moment import one_moment
 _MOST = 200
 """Tokens that one user may have."""
 
+_LARGEST_ID = 2**63 - 1
 _LEEWAY = timedelta(seconds=30)
 _USE_IS_NEWS_AFTER = timedelta(minutes=1)
 
@@ -106,7 +108,7 @@ class Tokens:
             # What the request has asked before may be of before somebody else's change, which the lock waited for.
             with one_moment():
                 admit()
-                if self._directory.lookup(wanted.username) is None:
+                if not is_kept(wanted.username) or self._directory.lookup(wanted.username) is None:
                     raise NotFound(f"There is no user {wanted.username}: check the name")
             have = connection.execute(_OF_USER, {"sought": wanted.username}).all()
             if len(have) >= _MOST:
@@ -133,20 +135,27 @@ class Tokens:
 
     def of(self, username: str) -> list[Token]:
         """The tokens of a user, the expired ones too, oldest first."""
+        if not is_kept(username):
+            return []
         with asking(self._database) as connection:
             return [_token(row) for row in connection.execute(_OF_USER, {"sought": username})]
 
     def revoke(self, username: str, number: int, author: Author) -> None:
         """End a token of this user; NotFound where it has none of that number."""
+        unknown = NotFound(f"User {username} has no token {number}: see the list of tokens")
+        if not is_kept(username) or not 0 < number <= _LARGEST_ID:
+            raise unknown
         with changing(self._database) as connection:
             gone = connection.execute(delete(tokens).where(tokens.c.id == number, tokens.c.username == username))
             if not gone.rowcount:
-                raise NotFound(f"User {username} has no token {number}: see the list of tokens")
+                raise unknown
             detail = {"user": username}
             append(connection, self._clock(), author, "revoke token", subject=f"token {number}", detail=detail)
 
     def revoke_all(self, username: str, author: Author) -> int:
         """End every token of a name, whether or not anybody has it; how many there were."""
+        if not is_kept(username):
+            return 0
         with changing(self._database) as connection:
             gone = connection.execute(delete(tokens).where(tokens.c.username == username)).rowcount
             if gone:

@@ -122,6 +122,32 @@ def test_groups_and_rights(world):
     assert ask(world, "GET", "/admin/user/outsider").json["groups"] == []
 
 
+@pytest.fixture
+def on_any_database(make_world, database_url):
+    return make_world({**ADMIN, "db.url": database_url})
+
+
+def test_a_name_that_no_table_tells_apart_is_nobodys(on_any_database):
+    world = on_any_database
+    ask(world, "PUT", "/admin/user/dora", json={"password": "dora-pw"})
+    ask(world, "PUT", "/admin/role/reader/user/dora")
+    ask(world, "POST", "/admin/user/dora/token", status=201, json={"name": "x", "permissions": ["read"]})
+    for sent in ("dora%20", "x" * 300):
+        for method, path, json in (
+            ("DELETE", f"/admin/user/{sent}", None),
+            ("POST", f"/admin/user/{sent}/password", {"password": "x"}),
+            ("POST", f"/admin/user/{sent}/approve", None),
+            ("DELETE", f"/admin/user/{sent}/token/1", None),
+            ("DELETE", f"/admin/role/reader/user/{sent}", None),
+            ("DELETE", f"/admin/package/tool/group/{sent}/read", None),
+            ("DELETE", f"/admin/group/{sent}", None),
+        ):
+            ask(world, method, path, status=404, json=json)
+        assert ask(world, "GET", f"/admin/user/{sent}/token").json == {"tokens": []}
+    assert ask(world, "GET", "/admin/user/dora").json["roles"] == ["reader"]
+    assert len(ask(world, "GET", "/admin/user/dora/token").json["tokens"]) == 1
+
+
 def test_an_owner_grants_on_its_own_project_and_no_other(world):
     ask(world, "PUT", "/admin/package/tool/user/writer/owner")
     ask(world, "PUT", "/admin/package/tool/user/reader/read", user="writer")

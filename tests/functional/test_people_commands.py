@@ -61,6 +61,10 @@ def test_a_user_from_the_command_logs_in_and_a_removed_one_does_not(run, world):
         (("group", "remove", "nothing", "reader"), 1, "no group nothing"),
         (("group", "delete", "nothing", "reader"), 2, "no users"),
         (("role", "give", "writer", "user", "nobody"), 1, "no user 'nobody'"),
+        (("remove", "\udcff"), 1, "no user '\\udcff'"),
+        (("approve", "\udcff"), 1, "no user '\\udcff'"),
+        (("role", "take", "writer", "user", "\udcff"), 1, "no user '\\udcff'"),
+        (("group", "remove", "\udcff", "reader"), 1, "no group '\\udcff'"),
     ],
 )
 def test_what_is_wrong_is_said_without_a_traceback(run, words, status, said):
