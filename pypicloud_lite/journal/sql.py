@@ -76,6 +76,8 @@ class AuditQuestion:
 
 def entries(connection: Connection, question: AuditQuestion) -> Sequence[AuditEntry]:
     """The newest entries first; ``before`` an ``id`` gives the next page."""
+    if not all(text is None or (text.isascii() and "\0" not in text) for text in (question.project, question.action)):
+        return []  # there is none, and not every database compares with it
     statement = _SELECT.limit(question.limit)
     if question.author is not None:
         statement = statement.where(journal.c.author == storable(question.author))

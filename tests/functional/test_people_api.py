@@ -239,6 +239,11 @@ def test_a_registration_token_makes_one_account_once(make_world):
         world.app.put_json("/acct/tokenRegister", {"token": other, "password": "x"}, status=400)
 
 
+def test_odd_questions_to_the_journal_find_nothing(on_any_database):
+    for asked in ("project=%00", "project=%C3%BC", "action=%00", "action=%C3%BC", "author=%00"):
+        assert ask(on_any_database, "GET", f"/admin/journal?{asked}").json == {"entries": [], "next": None}
+
+
 def test_everything_is_in_the_journal(world):
     ask(world, "PUT", "/admin/user/dora", json={"password": "dora-pw"})
     ask(world, "PUT", "/admin/package/tool/user/dora/read")
