@@ -34,6 +34,14 @@ from pypicloud_lite.kernel.moment import one_moment
 _MOST = 200
 """Tokens that one user may have."""
 
+MAX_NAME = 100
+"""Characters of a token's name."""
+
+INDEX_PATTERN = r"^[a-z0-9._*-]+/[a-z0-9._*-]+$"
+"""What a token's index looks like; ``*`` stands for any text."""
+
+MAX_INDEX = 121
+
 _LARGEST_ID = 2**63 - 1
 _LEEWAY = timedelta(seconds=30)
 _USE_IS_NEWS_AFTER = timedelta(minutes=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,16 @@ import click
 
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.model import Scope, ScopeWord, project_pattern
-from pypicloud_lite.access.tokens import Token, WantedToken, described, network, token_document
+from pypicloud_lite.access.tokens import (
+    INDEX_PATTERN,
+    MAX_INDEX,
+    MAX_NAME,
+    Token,
+    WantedToken,
+    described,
+    network,
+    token_document,
+)
 from pypicloud_lite.cli.config_file import config_option
 from pypicloud_lite.cli.operator import as_json, operating, refuses_clearly
 
@@ -59,6 +69,10 @@ def create(
     words = frozenset(ScopeWord(word) for word in permissions)
     if ScopeWord.ADMIN in words and (projects or index):
         raise click.UsageError("the permission admin knows no limits: leave --project and --index out")
+    if not 0 < len(name) <= MAX_NAME:
+        raise click.UsageError(f"--name takes 1 to {MAX_NAME} characters")
+    if index is not None and (len(index) > MAX_INDEX or not re.fullmatch(INDEX_PATTERN, index, re.ASCII)):
+        raise click.UsageError(f"{index!a} is no index: write it as owner/name, in lower case")
     scope = Scope(words, tuple(_pattern(one) for one in projects), index)
     with operating(config, _COMMAND) as operator:
         if never_expires and days is not None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Role, ScopeWord, project_pattern
 from pypicloud_lite.access.names import MAX_NAME, TOKEN_USER
 from pypicloud_lite.access.passwords import MAX_PASSWORD
-from pypicloud_lite.access.tokens import network
+from pypicloud_lite.access.tokens import INDEX_PATTERN, MAX_INDEX, MAX_NAME, network
 from pypicloud_lite.journal.model import Outcome
 from pypicloud_lite.manage.bodies import Parameters
 
@@ -121,10 +121,10 @@ class TokenParameters(Parameters):
         }
     )
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=MAX_NAME)
     permissions: Permissions = Field(min_length=1, max_length=len(ScopeWord))
     projects: Projects = _FEW
-    index: str | None = Field(default=None, max_length=121, pattern=r"^[a-z0-9._*-]+/[a-z0-9._*-]+$")
+    index: str | None = Field(default=None, max_length=MAX_INDEX, pattern=INDEX_PATTERN)
     networks: Networks = _FEW
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | Literal["never"] | None = Field(
         default=None, description="auth.api_token_days if left out"

@@ -99,7 +99,8 @@ def test_a_token_from_the_command_is_a_password(run, world):
     assert secret not in run(ppc_token, "list", "robot").output
     run(ppc_token, "revoke", "robot", str(listed["id"]))
     get(world, "__token__", secret, 401)
-    run(ppc_token, "revoke", "robot", str(listed["id"]), status=1)
+    for number in (listed["id"], 10**20):
+        run(ppc_token, "revoke", "robot", str(number), status=1)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,9 @@ def test_a_token_from_the_command_is_a_password(run, world):
     [
         ("create", "reader", "--name", "x"),
         ("create", "reader", "--name", "x", "-p", "write"),
+        ("create", "reader", "--name", "", "-p", "read"),
+        ("create", "reader", "--name", "x" * 101, "-p", "read"),
+        ("create", "reader", "--name", "x", "-p", "read", "--index", "Main"),
         ("create", "reader", "--name", "x", "-p", "admin", "--project", "x"),
         ("create", "reader", "--name", "x", "-p", "read", "--project", "a/b"),
         ("create", "reader", "--name", "x", "-p", "read", "--network", "here"),
