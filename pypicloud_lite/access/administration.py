@@ -87,7 +87,8 @@ class Administration:
             writer.add_user(username, stored)
 
     def approve(self, username: str, author: Author) -> None:
-        """Let a pending user in."""
+        """Let a pending user in; :class:`Conflict` where another backend has come to know the name."""
+        self._require_ours(username)
         with self._writing(author) as writer:
             writer.approve_user(username)
 
@@ -99,8 +100,17 @@ class Administration:
             writer.set_password(username, stored)
 
     def remove_user(self, username: str, author: Author) -> None:
-        """Remove a user, pending or not, and all that is tied to the name; never the last administrator."""
-        self._require_ours(username)
+        """Remove a user, pending or not, and all that is tied to the name; never the last administrator.
+
+        Of a pending user whose name another backend knows only the request goes.
+        """
+        try:
+            self._require_ours(username)
+        except Conflict:
+            with self._writing(author) as writer:
+                if not writer.reject_user(username):
+                    raise
+            return
         with self._writing(author) as writer, self._keeping_an_admin(writer):
             writer.remove_user(username)
 

@@ -113,6 +113,14 @@ class AccessWriter:
             raise NotFound(f"No user {username} waits for approval: see the list of pending users")
         self.record("approve user", username)
 
+    def reject_user(self, username: str) -> bool:
+        """Remove a user who waits, and nothing that is tied to the name; whether there was one."""
+        _require_kept("user", username)
+        gone = bool(self._execute(delete(users).where(users.c.username == username, users.c.is_pending.is_(True))))
+        if gone:
+            self.record("remove user", username)
+        return gone
+
     def set_password(self, username: str, password_hash: str) -> None:
         """Give a user another password; its sessions end, its tokens stay."""
         _require_kept("user", username)

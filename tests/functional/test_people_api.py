@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pypicloud_lite.access.passwords import hash_password
 from pypicloud_lite.testing.world import basic
 
 ADMIN = {"pypi.auth": "config sql"}
@@ -212,6 +213,19 @@ def test_registration_waits_for_approval(world):
     headers = {"Authorization": basic("admin")}
     world.app.post("/admin/register", {"allow": "false"}, headers)
     world.app.put_json("/api/user/third", {"password": "x"}, status=403)
+
+
+def test_T03_who_waits_under_anothers_name_gets_nothing_of_it_and_takes_nothing_along(make_world, world):
+    ask(world, "POST", "/admin/register", json={"allow": True})
+    world.app.put_json("/api/user/dora", {"password": "not-dora"})
+    later = make_world({**ADMIN, "user.dora": hash_password("dora-pw", "pbkdf2_sha256", 1000)})
+    ask(later, "PUT", "/admin/package/tool/user/dora/read")
+    assert "in config" in ask(later, "POST", "/admin/user/dora/approve", status=409).json["message"]
+    ask(later, "DELETE", "/admin/user/dora")
+    assert ask(later, "GET", "/admin/pending_users").json == []
+    assert ask(later, "GET", "/admin/user/dora/permissions").json == [{"package": "tool", "permissions": ["read"]}]
+    call(later, "GET", "/api/user", "dora", "dora-pw")
+    ask(later, "DELETE", "/admin/user/dora", status=409)
 
 
 def test_registration_is_limited(world):
