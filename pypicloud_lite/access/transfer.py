@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pypicloud_lite.access.acl_document import AclDocument, AclUser
 from pypicloud_lite.access.administration import Administration
@@ -12,6 +12,7 @@ from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role
+from pypicloud_lite.access.names import is_kept
 from pypicloud_lite.access.passwords import identify
 from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter
 from pypicloud_lite.journal.model import Author
@@ -57,9 +58,15 @@ def import_document(document: AclDocument, writer: AccessWriter, known: Mapping[
     """Add what is not there yet, in the caller's transaction; doing it again changes nothing.
 
     A user who is there keeps the password. ``known`` are users of other backends, by the backend's name: they are not
-    added. A hash of a form that cannot be verified here leaves its user without a password.
+    added. A hash of a form that cannot be verified here leaves its user without a password; a name that cannot be one
+    here is left out, and who only waits here under the name of one of the document's users gives way.
     """
-    done, there, elsewhere = Imported(), writer.everybody(), known or {}
+    done, elsewhere = Imported(), known or {}
+    document = _with_possible_names(document, done)
+    for user in document.users:
+        if user.username not in elsewhere and writer.reject_user(user.username):
+            done.remarks.append(f"user {shown(user.username)} waited for approval here: the document's took its place")
+    there = writer.everybody()
     for user, is_pending in (*((one, False) for one in document.users), *((one, True) for one in document.pending)):
         if user.username in elsewhere:
             done.remarks.append(f"user {shown(user.username)} is in {elsewhere[user.username]} already: not added")
@@ -90,18 +97,51 @@ def imported(document: AclDocument, administration: Administration, author: Auth
 
 
 def ini_lines(document: AclDocument) -> Iterator[str]:
-    """The document as lines of an INI file, for the backend ``config``."""
-    admins = sorted(user.username for user in document.users if user.is_admin)
+    """The document as lines of an INI file, for the backend ``config``; a comment says what no line can hold."""
+    admins = sorted(user.username for user in document.users if user.is_admin and _in_ini(user.username))
     if admins:
         yield f"auth.admins = {' '.join(admins)}"
     for user in sorted(document.users, key=lambda one: one.username):
-        if user.password_hash:
-            yield f"user.{user.username} = {user.password_hash}"
+        if not _in_ini(user.username):
+            yield f"# left out: user {shown(user.username)}, whose name no line can hold"
+        elif user.password_hash:
+            yield _user_line(user.username, user.password_hash)
     for group in sorted(document.groups):
-        yield f"group.{group} = {' '.join(sorted(document.groups[group]))}"
+        if _in_ini(group):
+            yield f"group.{group} = {' '.join(sorted(filter(_in_ini, document.groups[group])))}"
+        else:
+            yield f"# left out: group {shown(group)}, whose name no line can hold"
     for kind, rights in (("user", document.user_rights), ("group", document.group_rights)):
         for (pattern, who), held in sorted(rights.items()):
-            yield f"package.{pattern}.{kind}.{who} = {' '.join(sorted(held))}"
+            if _in_ini(who):
+                yield f"package.{pattern}.{kind}.{who} = {' '.join(sorted(held))}"
+
+
+def _user_line(username: str, password_hash: str) -> str:
+    if identify(password_hash) is None or not _in_ini(password_hash, "%"):
+        return f"# left out: the password of user {username}, whose hash cannot be checked here"
+    return f"user.{username} = {password_hash}"
+
+
+def _in_ini(word: str, signs: str = ":=%") -> bool:
+    """Whether a line can hold it, and it neither ends a key nor begins a line of its own."""
+    return word.isprintable() and not any(char.isspace() or char in signs for char in word)
+
+
+def _with_possible_names(document: AclDocument, done: Imported) -> AclDocument:
+    def possible(name: str) -> bool:
+        return is_kept(name) and name.isprintable()
+
+    strange = {user.username for user in (*document.users, *document.pending)} | document.groups.keys()
+    done.remarks += [
+        f"{shown(name)} was left out: it can be no name here" for name in sorted(strange) if not possible(name)
+    ]
+    return replace(
+        document,
+        users=tuple(user for user in document.users if possible(user.username)),
+        pending=tuple(user for user in document.pending if possible(user.username)),
+        groups={group: members for group, members in document.groups.items() if possible(group)},
+    )
 
 
 def _import_groups(document: AclDocument, writer: AccessWriter, people: AbstractSet[str], done: Imported) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 
 from pypicloud_lite.cli.people_transfer import export_people, import_people
 from pypicloud_lite.db.dialects import parse_url
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import AccessUnavailable, ConfigError
 from pypicloud_lite.testing.access import HASHES, PASSWORDS
 from pypicloud_lite.testing.artifacts import build_wheel
@@ -209,6 +210,46 @@ def test_for_users_in_the_file_the_lines_are_printed(config, make_world, tmp_pat
     assert get(world, "/admin/package/team-lib", "root").json["group"] == [
         {"group": "devs", "permissions": ["read", "write"]}
     ]
+
+
+def test_T36_no_name_of_a_document_begins_a_line_of_its_own(config):
+    config.write_text("[app:main]\nuse = egg:pypicloud_lite\n")
+    users = [
+        {"username": "x\nauth.admins = x", "admin": False, "password": HASHES["alice"]},
+        {"username": "a=b", "admin": True, "password": HASHES["alice"]},
+        {"username": "odd", "admin": False, "password": "x\nauth.admins = odd"},
+    ]
+    odd = {**DUMP, "users": [*DUMP["users"], *users], "groups": {"devs": ["alice", "y\nauth.admins"], "a b": []}}
+    lines = run(import_people, str(config), sent=json.dumps(odd).encode()).stdout.splitlines()
+    assert [line for line in lines if line.startswith("auth.admins")] == ["auth.admins = root"]
+    assert "group.devs = alice" in lines
+    assert sum(line.startswith("# left out: ") for line in lines) == 4
+
+
+def test_names_that_no_table_holds_are_left_out(make_world, config, database_url):
+    config.write_text(f"{config.read_text()}db.url = {database_url}\n")
+    names = ["alice ", "x" * 300, "a\0b", "\ud800", "two\nlines"]
+    odd = {
+        **DUMP,
+        "users": [*DUMP["users"], *({"username": name, "admin": True, "password": HASHES["alice"]} for name in names)],
+        "pending_users": [{"username": "late ", "password": HASHES["alice"]}],
+        "groups": {"devs": ["alice", *names], **{name: ["alice"] for name in names}},
+    }
+    told = run(import_people, str(config), sent=json.dumps(odd).encode()).stderr
+    assert told.count("it can be no name here") == 6
+    world = make_world(clean({**PEOPLE, "db.url": database_url}))
+    assert [user["username"] for user in get(world, "/admin/user", "root").json] == sorted(HASHES)
+    assert get(world, "/admin/group", "root").json == ["devs"]
+
+
+def test_T03_who_only_waits_under_the_name_of_an_imported_user_gives_way(make_world, config):
+    world = make_world(clean({**PEOPLE, "pypi.auth": "sql"}))
+    world.services.administration.set_register(Author("test"), allowed=True)
+    world.app.put_json("/api/user/root", {"password": "not-root"})
+    assert "took its place" in run(import_people, str(config), sent=json.dumps(DUMP).encode()).stderr
+    assert get(world, "/api/user", "root").json["admin"] is True
+    world.app.get("/api/user", headers={"Authorization": basic("root", "not-root")}, status=401)
+    assert get(world, "/admin/pending_users", "root").json == ["waiting"]
 
 
 @pytest.mark.parametrize(
