@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import stat
 import sys
 import zlib
 from pathlib import Path
@@ -41,6 +42,9 @@ def export_people(config: Path | None, output: Path | None) -> None:
     data = gzip.compress(text) if output.suffix == ".gz" else text
     # There are hashes in it: nobody else may read it, not even while it is being written.
     with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            # One that was there already keeps the rights that it had.
+            os.fchmod(file.fileno(), 0o600)
         file.write(data)
 
 

@@ -180,6 +180,8 @@ def test_who_is_there_keeps_the_password(make_world, config):
 def test_an_export_is_an_import(make_world, config, tmp_path):
     run(import_people, str(config), sent=json.dumps(DUMP).encode())
     path = tmp_path / "dump.json.gz"
+    path.touch()
+    path.chmod(0o644)
     run(export_people, str(config), "-o", str(path))
     assert path.stat().st_mode & 0o777 == 0o600
     first = run(export_people, str(config)).stdout
