@@ -100,7 +100,7 @@ class Sessions:
         if account is None or account.version != row.account_version:
             self._forget(digest)
             return None
-        if abs(now - row.seen_at) >= _SEEN_IS_NEWS_AFTER:
+        if abs(now - row.seen_at) >= min(_SEEN_IS_NEWS_AFTER, self._idle / 10):
             until = min(now + self._idle, row.created_at + _LONGEST)
             with suppress(CatalogUnavailable), self._database.connect() as connection:
                 connection.execute(_SEEN, {"sought": digest, "now": now, "until": until})

@@ -190,6 +190,16 @@ def test_F29_it_ends_when_idle_and_after_thirty_days(world, time):
     assert last == 401
 
 
+def test_a_short_time_begins_anew_with_every_request(make_world, time):
+    world = make_world({"session.timeout": "60"}, clock=time)
+    sent = cookie(log_in(world))
+    for _ in range(20):
+        time.now += timedelta(seconds=20)
+        who(world, sent)
+    time.now += timedelta(seconds=91)
+    who(world, sent, 401)
+
+
 def test_F29_a_clock_that_steps_back_ends_nothing(world, time):
     sent = cookie(log_in(world))
     time.now -= timedelta(days=1)
