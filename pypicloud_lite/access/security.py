@@ -15,6 +15,7 @@ from pypicloud_lite.access.model import ANONYMOUS, Identity
 from pypicloud_lite.access.sessions import Session
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.refusals import Refusal, Refusals
+from pypicloud_lite.kernel import moment
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, PermissionDenied
 from pypicloud_lite.kernel.names import ProjectName
 
@@ -31,7 +32,7 @@ REFUSALS = "pypicloud_lite.refusals"
 
 
 class RequestIdentity:
-    """Reads a request's credentials lazily; what it found stays with the request."""
+    """Reads a request's credentials lazily, and again where the request has gone on for longer than a moment."""
 
     def __init__(self, logins: Logins) -> None:
         self._logins = logins
@@ -42,10 +43,9 @@ class RequestIdentity:
         A cookie that is worth nothing is nobody's: browsers send it without being asked. With one that is, a request
         that changes something must carry the session's token in ``X-CSRF-Token``: PermissionDenied else.
         """
-        known = request.environ.get(_KEY)
-        if known is None:
-            known = request.environ[_KEY] = self._read(request)
-        return known  # type: ignore[no-any-return]  # WebOb's environ has no types
+        # Of a moment only: who begins a long upload may be revoked or removed before its last byte is here.
+        identity = request.environ[_KEY] = moment.once(self, lambda: self._read(request))
+        return identity
 
     def author(self, request: Request) -> tuple[Identity, Author]:
         """The caller, and the same for the journal."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
+from webtest import TestRequest
 
 from pypicloud_lite.access.token_form import PREFIX, digest_of, is_token, new_secret
 from pypicloud_lite.access.tokens import WantedToken
 from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel import moment
 from pypicloud_lite.kernel.errors import AccessUnavailable, NotFound
 from pypicloud_lite.kernel.moment import one_moment
 from pypicloud_lite.testing.artifacts import build_wheel
@@ -223,6 +226,24 @@ def test_T03_it_goes_with_its_user_and_does_not_come_back(world):
     use(world, made["token"], status=401)
     world.send("PUT", "/admin/user/dora", "admin", json={"password": "dora-pw"})
     use(world, made["token"], status=401)
+
+
+def test_T03_one_that_is_revoked_while_its_upload_comes_in_stores_nothing(world, monkeypatch):
+    made = make(world, permissions=["upload"])
+    fields = [(":action", "file_upload"), ("name", "demo"), ("version", "1.0")]
+    content_type, body = world.app.encode_multipart(fields, [("content", WHEEL.filename, WHEEL.data)])
+    monkeypatch.setattr(moment, "_LONGEST", -1.0)
+
+    class Slow(BytesIO):
+        def read(self, size=-1):
+            world.services.tokens.revoke_all("writer", Author("admin"))
+            return super().read(size)
+
+    request = TestRequest.blank("/", method="POST", headers={"Authorization": f"Bearer {made['token']}"})
+    request.environ.update(CONTENT_TYPE=content_type, CONTENT_LENGTH=str(len(body)), REMOTE_ADDR="192.0.2.1")
+    request.environ["wsgi.input"] = Slow(body)
+    assert request.get_response(world.app.app).status_int == 401
+    world.get("/simple/demo/", "admin", 404)
 
 
 def test_T03_a_token_made_while_its_user_is_removed_is_none(world):
