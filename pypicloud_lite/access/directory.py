@@ -11,6 +11,7 @@ from pypicloud_lite.access.model import NO_ROLE_HOLDERS, Account, Role, RoleHold
 from pypicloud_lite.access.policy import Rules
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.kernel.errors import AccessUnavailable
+from pypicloud_lite.kernel.moment import one_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +150,12 @@ class Directory:
         """As the port says; each with the groups and roles of all."""
         in_force = self._in_force()
         found: dict[str, Account] = {}
-        for backend in in_force.backends.values():
-            for account in backend.accounts():
-                if account.username not in found:
-                    found[account.username] = self._completed(in_force, account, backend)
+        # A database is asked what it knows now, and not again for each of its users.
+        with one_moment():
+            for backend in in_force.backends.values():
+                for account in backend.accounts():
+                    if account.username not in found:
+                        found[account.username] = self._completed(in_force, account, backend)
         return [found[name] for name in sorted(found)]
 
     def groups(self) -> Mapping[str, frozenset[str]]:

@@ -128,6 +128,17 @@ def test_each_question_is_one_query_while_nothing_changes(database):
     assert len(seen) == 1
 
 
+def test_everybody_is_one_query_whoever_they_are(database):
+    fill(database)
+    in_force = InForce({"sql": SqlAccess(database, PasswordHasher())})
+    directory = Directory(lambda: in_force)
+    everybody = directory.accounts()
+    assert len(everybody) == len(HASHES)
+    with counted_statements(database) as seen:
+        assert directory.accounts() == everybody
+    assert len(seen) == 1
+
+
 def test_a_database_without_tables_is_an_outage(database_url):
     database = open_database(database_url)
     try:
