@@ -91,8 +91,9 @@ class Authenticator:
 
         if not self._proofs.prove(username, password, version, check):
             return None
-        # Once more, because the account may have changed while the hash was computed.
-        return self._backend.lookup(username)
+        # Once more, because the account may have changed while the hash was computed: then that proves nothing of it.
+        account = self._backend.lookup(username)
+        return account if account is not None and self._proofs.known(username, password, account.version) else None
 
     def _judged(self, username: str, password: str, address: str) -> str | None:
         self.throttle.attempt(username, address)

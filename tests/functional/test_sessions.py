@@ -10,6 +10,8 @@ import pytest
 
 import pypicloud_lite
 from pypicloud_lite.access.passwords import hash_password
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel import moment
 from pypicloud_lite.testing.world import PASSWORDS, basic
 
 READER = hash_password(PASSWORDS["reader"], "pbkdf2_sha256", 1000)
@@ -157,6 +159,20 @@ def test_T11_a_new_password_ends_every_session_but_the_one_it_came_by(world):
     headers = {"Cookie": cookie(answer), "X-CSRF-Token": answer.json["csrf_token"]}
     world.app.reset()
     world.app.post_json("/api/user/password", wrong, headers=headers, status=403)
+
+
+def test_T11_an_old_password_that_is_being_checked_while_it_changes_opens_nothing(world, monkeypatch):
+    world.send("PUT", "/admin/user/dora", "admin", json={"password": "old-pw"})
+    monkeypatch.setattr(moment, "_LONGEST", -1.0)
+    verify = world.services.hasher.verify
+
+    def slow(password, stored):
+        right = verify(password, stored)
+        world.services.administration.set_password("dora", "new-pw", Author("admin"))
+        return right
+
+    monkeypatch.setattr(world.services.hasher, "verify", slow)
+    assert "Set-Cookie" not in log_in(world, "dora", "old-pw", status=403).headers
 
 
 def test_T11_an_administrators_new_password_or_removal_ends_it(world):
