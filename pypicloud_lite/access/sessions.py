@@ -30,6 +30,7 @@ _LEEWAY = timedelta(seconds=30)
 _SELECT = select(
     sessions.c.username, sessions.c.account_version, sessions.c.created_at, sessions.c.seen_at, sessions.c.expires_at
 ).where(sessions.c.digest == bindparam("sought"))
+_WHOSE = select(sessions.c.username).where(sessions.c.digest == bindparam("sought"))
 _SEEN = (
     update(sessions)
     .where(sessions.c.digest == bindparam("sought"))
@@ -112,10 +113,12 @@ class Sessions:
         number = self._number(cookie)
         if number is None:
             return False
+        sought = {"sought": _digest(number)}
         with changing(self._database) as connection:
-            gone = bool(connection.execute(_END, {"sought": _digest(number)}).rowcount)
+            whose = connection.execute(_WHOSE, sought).scalar()
+            gone = bool(connection.execute(_END, sought).rowcount)
             if gone:
-                append(connection, self._clock(), author, "log out", subject=author.name)
+                append(connection, self._clock(), author, "log out", subject=whose)
         return gone
 
     def is_genuine(self, session: Session, sent: str | None) -> bool:

@@ -84,6 +84,15 @@ def test_T36_uploads_deletions_and_logins(world):
     assert added(world, lambda: world.get("/simple/", "reader")) == []
 
 
+def test_T36_a_login_over_anothers_says_whose_session_it_ended(world):
+    first = world.app.post_json("/acct/login", {"username": "reader", "password": "reader-pw"}).json
+    login = {"username": "writer", "password": "writer-pw"}
+    headers = {"X-CSRF-Token": first["csrf_token"]}
+    ended, begun = added(world, lambda: world.app.post_json("/acct/login", login, headers=headers))
+    assert (ended.action, ended.author.name, ended.subject) == ("log out", "writer", "reader")
+    assert (begun.action, begun.author.name, begun.subject) == ("log in", "writer", "writer")
+
+
 def test_T36_by_a_token_the_entry_names_it(world):
     made = world.send("POST", "/api/token", "writer", 201, {"name": "ci", "permissions": ["upload"]}).json
     headers = {"Authorization": basic("__token__", made["token"])}
