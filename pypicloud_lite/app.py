@@ -15,6 +15,8 @@ from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import exported
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
 from pypicloud_lite.manage.api import ApiViews, operations
@@ -165,7 +167,10 @@ def _api_views(
     login, directory, administration = settings.get(LoginSettings), services.access, services.administration
     removals, yanking, statuses = services.removals, services.yanking, services.statuses
 
-    def rebuild() -> dict[str, Any]:
+    def rebuild(author: Author) -> dict[str, Any]:
+        # What it changes is recorded as the rebuild's own, change by change: this says who asked.
+        with services.database.write() as connection:
+            append(connection, services.clock(), author, "rebuild")
         report = services.resync()
         return {**report.counts(), "remarks": report.remarks}
 
@@ -177,7 +182,7 @@ def _api_views(
         account=AccountViews(services.tokens, identity, login),
         people=PeopleViews(administration, directory, services.signup, identity, base_url),
         rules=RuleViews(administration, directory, services.gate, identity),
-        server=ServerViews(Audit(services.database), rebuild, lambda: exported(directory, administration)),
+        server=ServerViews(Audit(services.database), identity, rebuild, lambda: exported(directory, administration)),
         download=download,
         upload=upload,
         reference=reference,

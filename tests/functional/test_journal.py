@@ -93,6 +93,11 @@ def test_T36_a_login_over_anothers_says_whose_session_it_ended(world):
     assert (begun.action, begun.author.name, begun.subject) == ("log in", "writer", "writer")
 
 
+def test_T36_a_rebuild_says_who_asked_for_it(world):
+    (entry,) = added(world, lambda: world.send("POST", "/admin/rebuild", "admin"))
+    assert (entry.action, entry.author.name, entry.author.address) == ("rebuild", "admin", "192.0.2.1")
+
+
 def test_T36_by_a_token_the_entry_names_it(world):
     made = world.send("POST", "/api/token", "writer", 201, {"name": "ci", "permissions": ["upload"]}).json
     headers = {"Authorization": basic("__token__", made["token"])}

@@ -18,6 +18,7 @@ from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Permission, Right, Role, is_pattern, required_pattern
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.access.signup import SignupTokens
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.sql import AuditQuestion
 from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.kernel.names import ProjectName, shown
@@ -218,8 +219,15 @@ class RuleViews:
 class ServerViews:
     """What administrators ask of the whole server."""
 
-    def __init__(self, audit: Audit, rebuild: Callable[[], dict[str, Any]], people: Callable[[], AclDocument]) -> None:
+    def __init__(
+        self,
+        audit: Audit,
+        identity: RequestIdentity,
+        rebuild: Callable[[Author], dict[str, Any]],
+        people: Callable[[], AclDocument],
+    ) -> None:
         self._audit = audit
+        self._identity = identity
         self._rebuild = rebuild
         self._people = people
 
@@ -237,9 +245,9 @@ class ServerViews:
         headers = [("Content-Type", "application/gzip"), ("Content-Disposition", 'attachment; filename="acl.json.gz"')]
         return respond("200 OK", headers, data)
 
-    def rebuild(self, _request: Request) -> PlainResponse:
+    def rebuild(self, request: Request) -> PlainResponse:
         """Rebuild the catalog from the storage, and say what was found."""
-        return respond_json("200 OK", {"report": self._rebuild()})
+        return respond_json("200 OK", {"report": self._rebuild(self._identity.author(request)[1])})
 
 
 def _name(request: Request, key: str) -> str:
