@@ -50,10 +50,13 @@ class Directory:
     has groups, roles or rules, by all who are no administrators without it.
     """
 
-    knows_by_name = True
-
     def __init__(self, in_force: Callable[[], InForce]) -> None:
         self._in_force = in_force
+
+    @property
+    def knows_by_name(self) -> bool:
+        """As the port says: only where all of them do."""
+        return all(backend.knows_by_name for backend in self.backends().values())
 
     @property
     def warnings(self) -> tuple[str, ...]:

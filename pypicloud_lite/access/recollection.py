@@ -17,6 +17,10 @@ _HOUR = 3600.0
 class Lookup(Protocol):
     """What is asked of the access backends."""
 
+    @property
+    def knows_by_name(self) -> bool:
+        """Whether somebody whom :meth:`lookup` does not know is nobody."""
+
     def lookup(self, username: str) -> Account | None:
         """The account, or None; AccessUnavailable."""
 

@@ -187,6 +187,10 @@ class Tokens:
         self._check(token, username, address)
         account = self._recollection.account(token.username)
         if account is None:
+            if not self._directory.knows_by_name:
+                raise AuthenticationRequired(
+                    "The user of this token is not known, or not yet: let the user log in with the password first"
+                )
             # Somebody of that name who comes later is somebody else.
             self.revoke_all(token.username, Author("pypicloud_lite", address))
             raise AuthenticationRequired("The user of this token is not known any more: create another one")

@@ -102,6 +102,26 @@ def test_f30_a_silent_directory_costs_one_wait(server, make_world):
         assert monotonic() - began < 2.5
 
 
+def test_a_token_outlives_the_minute_for_which_its_user_is_known(server, make_world):
+    more = {
+        "base_dn": "",
+        "user_search_filter": "",
+        "user_dn_format": "uid={username},ou=people,dc=example,dc=com",
+        "group_base_dn": "",
+        "service_dn": "",
+        "service_password": "",
+    }
+    settings = {"pypi.auth": "ldap config", **server.settings(**more), **RULES}
+    headers = {"Authorization": basic("alice", PASSWORDS["alice"])}
+    wanted = {"name": "ci", "permissions": ["read"]}
+    made = make_world(settings).app.post_json("/api/token", wanted, headers=headers).json
+    # Another worker has not seen the password: it cannot say who that is, nor that there is nobody.
+    world = make_world(settings)
+    assert status(world, "__token__", made["token"]) == 401
+    assert status(world, "alice") == 200
+    assert status(world, "__token__", made["token"]) == 200
+
+
 def test_t09_anonymous_readers_need_no_directory(server, make_world):
     world = make_world({"pypi.auth": "ldap config", **server.settings(), "pypi.default_read": "everyone"})
     server.stop()
