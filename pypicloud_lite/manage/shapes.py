@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Role, ScopeWord, project_pattern
 from pypicloud_lite.access.names import MAX_NAME, TOKEN_USER
 from pypicloud_lite.access.passwords import MAX_PASSWORD
-from pypicloud_lite.access.tokens import INDEX_PATTERN, MAX_INDEX, MAX_NAME, network
+from pypicloud_lite.access.tokens import INDEX_PATTERN, MAX_INDEX, network
+from pypicloud_lite.access.tokens import MAX_NAME as MAX_TOKEN_NAME
 from pypicloud_lite.journal.model import Outcome
 from pypicloud_lite.manage.bodies import Parameters
 
@@ -121,7 +122,7 @@ class TokenParameters(Parameters):
         }
     )
 
-    name: str = Field(min_length=1, max_length=MAX_NAME)
+    name: str = Field(min_length=1, max_length=MAX_TOKEN_NAME)
     permissions: Permissions = Field(min_length=1, max_length=len(ScopeWord))
     projects: Projects = _FEW
     index: str | None = Field(default=None, max_length=MAX_INDEX, pattern=INDEX_PATTERN)
