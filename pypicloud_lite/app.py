@@ -14,6 +14,10 @@ from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import exported
+from pypicloud_lite.browse.account.views import AccountPages, AccountServices
+from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.projects import ProjectPages
+from pypicloud_lite.browse.views import BrowseViews
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.sql import append
@@ -31,8 +35,9 @@ from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.views import UploadViews
 from pypicloud_lite.serve.describe.views import DescriptionViews, XmlRpcView
 from pypicloud_lite.serve.settings import ServeSettings
-from pypicloud_lite.serve.views import FileViews, HomeView, SimpleViews
+from pypicloud_lite.serve.views import FileViews, SimpleViews
 from pypicloud_lite.settings.source import RawSettings, from_factory, read_ini
+from pypicloud_lite.web import pages
 from pypicloud_lite.web.errors import ErrorViews
 from pypicloud_lite.web.health import HealthViews
 from pypicloud_lite.web.logs import configure_logging
@@ -104,7 +109,8 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    home = HomeView(base_url)
+    browse = BrowseViews(ProjectPages(services.catalog, services.gate), identity, index, base_url)
+    pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(services.downloads, services.storage, identity, index, settings.get(ServeSettings))
     uploads = UploadViews(
@@ -122,7 +128,7 @@ def _mount(config: Configurator, services: Services) -> None:
     def add(name: str, *patterns: str, **methods: View) -> None:
         add_resource(config, name, *patterns, **methods)
 
-    add("root", "/", GET=home.home, POST=rpc.unless_form(uploads.upload))
+    add("root", "/", GET=browse.home, POST=rpc.unless_form(uploads.upload))
     add("lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=simple.projects, POST=rpc.unless_form(uploads.upload))
     add("rpc", "/RPC2", POST=rpc.call)
     add("legacy", "/legacy/", "/legacy", POST=uploads.upload)
@@ -136,12 +142,38 @@ def _mount(config: Configurator, services: Services) -> None:
     # pypiserver's addresses: its clients' lock files and requirements name them
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
+    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
+    add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
+    add("search", "/search", GET=browse.search)
+    _mount_account(add, services, identity)
     _mount_api(config, services, identity, files, uploads)
     add("health", "/health", "/health/", GET=health.whole)
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
+
+
+def _mount_account(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
+    settings = services.settings
+    account = AccountPages(
+        AccountServices(
+            services.authenticator,
+            services.access,
+            services.sessions,
+            services.administration,
+            services.tokens,
+            settings.get(LoginSettings),
+        ),
+        identity,
+        settings.get(WebSettings).base_url,
+    )
+    add("login", *_with_slash("/login"), GET=account.login, POST=account.log_in)
+    add("logout", *_with_slash("/logout"), POST=account.log_out)
+    add("account", *_with_slash("/account"), GET=account.account)
+    add("account.token", "/account/token", POST=account.create_token)
+    add("account.revoke", "/account/token/revoke", POST=account.revoke_token)
+    add("account.password", "/account/password", POST=account.change_password)
 
 
 def _mount_api(
@@ -197,7 +229,6 @@ def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> No
     add("rss.packages", "/rss/packages.xml", GET=views.newcomers)
     add("rss.project", f"/rss/project/{_PROJECT}/releases.xml", GET=views.releases)
     add("stats", *_with_slash("/stats"), GET=views.statistics)
-    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=views.person_page)
 
 
 def _with_slash(*patterns: str) -> tuple[str, ...]:

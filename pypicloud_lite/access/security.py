@@ -52,6 +52,21 @@ class RequestIdentity:
         identity = self(request)
         return identity, Author(identity.username, request.remote_addr, identity.credential)
 
+    def by_form(self, request: Request, csrf_token: str | None) -> Identity:
+        """The caller of a page's form, which carries the session's token as a field: PermissionDenied without it.
+
+        A caller who sends credentials in a header needs none, as for any other request.
+        """
+        if request.environ.get("HTTP_AUTHORIZATION") is not None:
+            return self(request)
+        session = self.session(request)
+        if session is None:
+            raise AuthenticationRequired("Log in first: this page was left open for too long")
+        if not self._logins.is_genuine(session, csrf_token):
+            raise PermissionDenied("This form is not of your session any more: reload the page and send it again")
+        request.environ[_KEY] = session.identity
+        return session.identity
+
     def session(self, request: Request) -> Session | None:
         """The session behind the request's cookie, whoever sent it."""
         cookie = _cookie(request)

@@ -47,6 +47,9 @@ class CatalogReader(Protocol):
     def overview(self, index: IndexName) -> Sequence[ProjectOverview]:
         """What :meth:`projects` names, each with what a list tells of it."""
 
+    def having_files(self, index: IndexName, names: Iterable[ProjectName]) -> set[ProjectName]:
+        """Those of ``names`` that have a listed file and are not quarantined; one query for each 500."""
+
     def files(self, index: IndexName, project: ProjectName) -> Sequence[FileRecord]:
         """Every file of a project, in the order they came: by ``uploaded_at``, so that it survives a rebuild.
 

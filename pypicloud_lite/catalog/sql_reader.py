@@ -30,6 +30,7 @@ from pypicloud_lite.catalog.rows import (
     is_filename,
     is_storable,
     journal_entries,
+    project_name,
     project_overviews,
     project_records,
     reservation_records,
@@ -46,6 +47,12 @@ _KEYS_AT_ONCE = 500
 _of_index = projects.c.index_name == bindparam("index")
 
 _PROJECT = SELECT_PROJECTS.where(_of_index, projects.c.name == bindparam("name"))
+_HAVING_FILES = select(projects.c.name).where(
+    _of_index,
+    projects.c.name.in_(bindparam("names", expanding=True)),
+    projects.c.file_count > 0,
+    projects.c.status != "quarantined",
+)
 _PROJECTS = SELECT_PROJECTS.where(_of_index, projects.c.file_count > 0).order_by(projects.c.name)
 _newest = (
     select(
@@ -203,6 +210,15 @@ class SqlReader(SqlReleases):
     def documents_due(self, since_before: datetime, limit: int) -> Sequence[ProjectRecord]:
         """See the port."""
         return project_records(self._connection.execute(_DOCUMENTS_DUE, {"before": since_before, "count": limit}))
+
+    def having_files(self, index: IndexName, names: Iterable[ProjectName]) -> set[ProjectName]:
+        """See the port."""
+        asked = sorted({name.value for name in names})
+        found: set[ProjectName] = set()
+        for start in range(0, len(asked), _KEYS_AT_ONCE):
+            parameters = {"index": str(index), "names": asked[start : start + _KEYS_AT_ONCE]}
+            found.update(project_name(one) for one in self._connection.execute(_HAVING_FILES, parameters).scalars())
+        return found
 
     def keys_in_use(self, keys: Iterable[str]) -> set[str]:
         """See the port."""

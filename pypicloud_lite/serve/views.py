@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from html import escape
 
 import structlog
 from pyramid.request import Request
@@ -24,40 +23,6 @@ from pypicloud_lite.web.responses import PlainResponse, not_modified, redirect, 
 
 _YEAR = 31_536_000
 _log = structlog.get_logger("pypicloud_lite.serve")
-
-
-class HomeView:
-    """The root: what this server is and how its clients are told."""
-
-    def __init__(self, base_url: str | None) -> None:
-        self._base_url = base_url
-
-    def home(self, request: Request) -> PlainResponse:
-        """A page that names no project, so anyone may read it."""
-        url = escape(self._base_url or request.application_url)
-        page = _HOME.format(url=url)
-        headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache")]
-        return respond("200 OK", headers, page.encode())
-
-
-_HOME = """\
-<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Python package index</title></head>
-<body>
-<h1>Python package index</h1>
-<p>This server keeps Python packages for pip, uv, poetry and twine.</p>
-<h2>Install</h2>
-<pre>pip install --index-url {url}/simple/ NAME
-uv pip install --default-index {url}/simple/ NAME</pre>
-<h2>Upload</h2>
-<pre>twine upload --repository-url {url}/ dist/*
-uv publish --publish-url {url}/ dist/*</pre>
-<p><a href="simple/">All projects</a></p>
-</body>
-</html>
-"""
 
 
 class SimpleViews:

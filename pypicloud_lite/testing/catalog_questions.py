@@ -13,9 +13,10 @@ import pytest
 from pypicloud_lite.catalog.model import (
     ManifestState,
     Origin,
+    ProjectStatus,
 )
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.kernel.names import ProjectName, StorageKey
+from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
 from pypicloud_lite.testing.catalog_values import (
     AUTHOR,
     CORE,
@@ -193,6 +194,25 @@ class QuestionsContract(CatalogFixtures):
             assert reader.pending(before, 10) == [added["1"], added["2"], added["3"]]
             assert reader.pending(before, 2) == [added["1"], added["2"]]
             assert done not in reader.pending(before + timedelta(days=1), 10)
+
+    def test_having_files(self, catalog: Catalog, count_queries: CountQueries) -> None:
+        """Of the index, listed, not quarantined; 500 names to a query."""
+        add(catalog, file_record("demo-1.0.tar.gz"))
+        add(catalog, file_record("gone-1.0.tar.gz"))
+        add(catalog, file_record("held-1.0.tar.gz"))
+        with catalog.write(AUTHOR) as writer:
+            (gone,) = writer.files(INDEX, ProjectName("gone"))
+            writer.begin_removal(gone)
+            writer.set_status(INDEX, ProjectName("held"), ProjectStatus.QUARANTINED, None)
+        asked = [ProjectName(name) for name in ("demo", "gone", "held", "none", "demo")]
+        with count_queries() as queries, catalog.read(snapshot=False) as reader:
+            assert reader.having_files(INDEX, asked) == {ProjectName("demo")}
+            assert reader.having_files(IndexName("other", "index"), asked) == set()
+            assert reader.having_files(INDEX, []) == set()
+            assert len(queries) == 2
+            many = [ProjectName(f"p{number}") for number in range(999)]
+            assert reader.having_files(INDEX, [*many, ProjectName("demo")]) == {ProjectName("demo")}
+        assert len(queries) == 4
 
     def test_keys_in_use(self, catalog: Catalog, count_queries: CountQueries) -> None:
         """Keys and homes, by their bytes, 500 to a query."""

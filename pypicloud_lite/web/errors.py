@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from html import escape
 from http import HTTPStatus
 
 import structlog
@@ -14,6 +13,7 @@ from pyramid.request import Request
 
 from pypicloud_lite.kernel import errors
 from pypicloud_lite.kernel.errors import PpcError
+from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import Headers, PlainResponse, respond, respond_json
 
 STATUSES: dict[type[PpcError], int] = {
@@ -114,11 +114,7 @@ def tell(request: Request, status: int, message: str, code: str, headers: Header
         document = {"code": line, "error": code, "title": title, "message": message}
         return respond_json(line, document, all_headers)
     if _is_browser(request):
-        page = (
-            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{status} {title}</title></head>'
-            f"<body><h1>{title}</h1><p>{escape(message)}</p></body></html>\n"
-        )
-        return respond(line, [("Content-Type", "text/html; charset=utf-8"), *all_headers], page.encode())
+        return page(request, "error.jinja2", line, all_headers, number=status, title=title, message=message)
     body = f"{line}\n".encode()
     return respond(line, [("Content-Type", "text/plain; charset=utf-8"), *all_headers], body)
 

@@ -17,6 +17,7 @@ from pypicloud_lite.serve.describe import feeds
 from pypicloud_lite.serve.describe.addresses import project_url, release_url
 from pypicloud_lite.serve.describe.documents import Releases, project_document, release_document
 from pypicloud_lite.serve.describe.feeds import Feed, Item
+from pypicloud_lite.serve.describe.newest import newest_readable
 from pypicloud_lite.serve.describe.search import Query, best_of
 from pypicloud_lite.serve.describe.statistics import statistics_html, statistics_json
 from pypicloud_lite.serve.visible import unknown, visible_project
@@ -91,7 +92,7 @@ class Descriptions:
                     one.summary,
                     one.uploaded_at,
                 )
-                for one in _newest(reader, index, may_read)
+                for one in newest_readable(reader, index, may_read, feeds.UPDATES)
             ]
             about = "The newest releases on this package index"
             return feeds.write(Feed("Newest releases", f"{base}/", f"{base}/rss/updates.xml", about, items))
@@ -170,19 +171,6 @@ def _readable(
 ) -> list[ProjectOverview]:
     found = reader.overview(index)
     return [one for one in found if one.status is not ProjectStatus.QUARANTINED and may_read(one.name)]
-
-
-def _newest(
-    reader: CatalogReader, index: IndexName, may_read: Callable[[ProjectName], bool]
-) -> Sequence[ReleaseRecord]:
-    """One query where all of the newest may be read, else some more, each of which looks ten times as far back."""
-    limit = feeds.UPDATES
-    while True:
-        found = reader.newest_releases(index, limit)
-        readable = [one for one in found if may_read(one.project)][: feeds.UPDATES]
-        if len(readable) == feeds.UPDATES or len(found) < limit:
-            return readable
-        limit *= 10
 
 
 def _dumped(document: object) -> bytes:

@@ -92,20 +92,20 @@ def release_document(project: ProjectRecord, release: Release, core: Mapping[str
 def _info(project: ProjectRecord, release: Release, core: Mapping[str, Any], base: str) -> dict[str, Any]:
     page = project_url(base, project.name)
     return {
-        **{key: _text(core, key) or _of_files(release, key) for key in _TEXTS},
-        **{key: _list(core, stored) or None for key, stored in _LISTS},
+        **{key: core_text(core, key) or _of_files(release, key) for key in _TEXTS},
+        **{key: core_list(core, stored) or None for key, stored in _LISTS},
         "bugtrack_url": None,
-        "classifiers": _list(core, "classifier"),
+        "classifiers": core_list(core, "classifier"),
         "docs_url": None,
         "downloads": {"last_day": _NOT_COUNTED, "last_month": _NOT_COUNTED, "last_week": _NOT_COUNTED},
-        "keywords": ",".join(_list(core, "keywords")) or _text(core, "keywords"),
+        "keywords": ",".join(core_list(core, "keywords")) or core_text(core, "keywords"),
         "name": project.display_name,
         "package_url": page,
-        "platform": ",".join(_list(core, "platform")) or _text(core, "platform"),
+        "platform": ",".join(core_list(core, "platform")) or core_text(core, "platform"),
         "project_url": page,
-        "project_urls": _links(core) or None,
+        "project_urls": core_links(core) or None,
         "release_url": release_url(base, project.name, release.version),
-        "requires_dist": _list(core, "requires_dist") or None,
+        "requires_dist": core_list(core, "requires_dist") or None,
         "version": release.version,
         "yanked": release.yanked,
         "yanked_reason": release.yanked_reason,
@@ -119,23 +119,25 @@ def _of_files(release: Release, key: str) -> str | None:
     return next((text for record in release.files if (text := getattr(record, key))), None)
 
 
-def _links(core: Mapping[str, Any]) -> dict[str, str]:
+def core_links(core: Mapping[str, Any]) -> dict[str, str]:
     """Label to URL, the two that have fields of their own first; as the public PyPI shows them."""
-    links = {"Homepage": _text(core, "home_page"), "Download": _text(core, "download_url")}
+    links = {"Homepage": core_text(core, "home_page"), "Download": core_text(core, "download_url")}
     found = {label: url for label, url in links.items() if url}
-    for line in _list(core, "project_url"):
+    for line in core_list(core, "project_url"):
         label, _comma, url = (part.strip() for part in line.partition(","))
         if url:
             found[label] = url
     return found
 
 
-def _text(core: Mapping[str, Any], key: str) -> str | None:
+def core_text(core: Mapping[str, Any], key: str) -> str | None:
+    """A text of core metadata; None for an empty one, and for a value of another type."""
     value = core.get(key)
     return value if isinstance(value, str) and value else None
 
 
-def _list(core: Mapping[str, Any], key: str) -> list[str]:
+def core_list(core: Mapping[str, Any], key: str) -> list[str]:
+    """The texts of a list of core metadata; values of other types are left out."""
     value = core.get(key)
     return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
 

@@ -10,7 +10,6 @@ from pyramid.request import Request
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound, PpcError
 from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, shown
-from pypicloud_lite.kernel.versions import is_version
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.describe import xmlrpc
 from pypicloud_lite.serve.describe.descriptions import Descriptions
@@ -80,14 +79,6 @@ class DescriptionViews:
         page = self._descriptions.statistics(self._identity(request), self._index, as_json=as_json)
         kind = TYPE_JSON if as_json else "text/html; charset=utf-8"
         return self._send(request, page, kind, vary="Accept, Accept-Encoding, Authorization, Cookie")
-
-    def person_page(self, request: Request) -> PlainResponse:
-        """Where documents and feeds send a person: the page of the project's files, whether it exists or not."""
-        name, version = _project(request), request.matchdict.get("version")
-        if version is not None and not is_version(version):
-            raise NotFound(f"There is no version {shown(version)} of project {name} here")
-        levels = "../" * (request.environ["PATH_INFO"].count("/") - 1)
-        return redirect(f"{levels}simple/{name}/", permanent=False)
 
     def _send_json(self, request: Request, page: Page) -> PlainResponse:
         return self._send(request, page, TYPE_JSON, more=[("X-PyPI-Last-Serial", str(page.serial))])

@@ -1,0 +1,95 @@
+"""The HTTP skin of the pages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from pyramid.request import Request
+
+from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.browse.projects import ProjectPages, is_prerelease
+from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.web.pages import page
+from pypicloud_lite.web.responses import PlainResponse, redirect
+
+_TEMPLATES = "pypicloud_lite.browse:templates/"
+_MOST_PAGES = 500
+_QUERY = 200
+
+
+class BrowseViews:
+    """Home, search, projects."""
+
+    def __init__(
+        self, projects: ProjectPages, identity: RequestIdentity, index: IndexName, base_url: str | None
+    ) -> None:
+        self._projects = projects
+        self._identity = identity
+        self._index = index
+        self._base_url = base_url
+
+    def home(self, request: Request) -> PlainResponse:
+        """What this index is, how its clients are told, and what is new."""
+        recent = self._projects.recent(self._identity(request), self._index)
+        return page(request, f"{_TEMPLATES}home.jinja2", base=self._base(request), recent=recent)
+
+    def search(self, request: Request) -> PlainResponse:
+        """Projects by words."""
+        text = request.GET.get("q", "").strip()[:_QUERY]
+        number = _page_number(request.GET.get("page", "1"))
+        found = self._projects.search(self._identity(request), self._index, text, number)
+        more = urlencode({"q": text, "page": number + 1})
+        return page(request, f"{_TEMPLATES}search.jinja2", text=text, found=found, more=more)
+
+    def project(self, request: Request) -> PlainResponse:
+        """A project, by its latest release or the one in the address."""
+        spelling, version = request.matchdict["project"], request.matchdict.get("version")
+        try:
+            name = ProjectName.parse(spelling)
+        except InvalidName:
+            raise NotFound(f"There is no project {shown(spelling)} here") from None
+        if spelling != name.value or not request.path_info.endswith("/"):
+            path = f"{request.script_name}/project/{name}/"
+            return redirect(path if version is None else f"{path}{quote(version, safe='')}/", permanent=True)
+        seen = self._at_login(request, lambda identity: self._projects.project(identity, self._index, name, version))
+        if isinstance(seen, PlainResponse):
+            return seen
+        base = self._base(request)
+        return page(request, f"{_TEMPLATES}project.jinja2", seen=seen, base=base, is_prerelease=is_prerelease)
+
+    def _at_login(self, request: Request, ask: Any) -> Any:
+        """What is asked, or for somebody who has not logged in the way to do so: a page asks no browser for Basic."""
+        identity: Identity = self._identity(request)
+        try:
+            return ask(identity)
+        except AuthenticationRequired:
+            if request.environ.get("HTTP_ACCEPT", "").startswith("text/html"):
+                return redirect(login_path(request), permanent=False)
+            raise
+
+    def _base(self, request: Request) -> str:
+        return self._base_url or str(request.application_url)
+
+
+def login_path(request: Request) -> str:
+    """The login page, which leads back to this one."""
+    here = request.path_info + (f"?{request.query_string}" if request.query_string else "")
+    return f"{request.script_name}/login?{urlencode({'next': here})}"
+
+
+_ON_THIS_HOST = re.compile(r"/(?:[A-Za-z0-9][^\\\x00-\x20\x7f]*)?")
+
+
+def safe_next(text: str | None) -> str:
+    """Where a form leads afterwards: a path of this server, else its home."""
+    return text if text is not None and _ON_THIS_HOST.fullmatch(text) else "/"
+
+
+def _page_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 4 and 1 <= int(text) <= _MOST_PAGES):  # noqa: PLR2004
+        raise InvalidRequest(f"There is no page {shown(text)} of a search: pages are 1 to {_MOST_PAGES}")
+    return int(text)
