@@ -13,6 +13,7 @@ from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.projects import ProjectPages, is_prerelease
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.kernel.versions import is_version
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
@@ -52,6 +53,8 @@ class BrowseViews:
             name = ProjectName.parse(spelling)
         except InvalidName:
             raise NotFound(f"There is no project {shown(spelling)} here") from None
+        if version is not None and not is_version(version):
+            raise NotFound(f"There is no version {shown(version)} of project {name} here")
         if spelling != name.value or not request.path_info.endswith("/"):
             path = f"{request.script_name}/project/{name}/"
             return redirect(path if version is None else f"{path}{quote(version, safe='')}/", permanent=True)

@@ -19,6 +19,7 @@ from pypicloud_lite.access.tokens import WantedToken
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.artifacts import build_wheel
 from pypicloud_lite.testing.world import JSON, PASSWORDS, basic
+from pypicloud_lite.web.pages import asset_path
 
 OWN = build_wheel("own-pkg", "1.0")
 OTHER = build_wheel("other-pkg", "1.0")
@@ -91,7 +92,7 @@ FREE = "/admin/package/{project:[^/]+}/free"
 
 # pattern -> method -> (own project's file, other project's file)
 TABLE = {
-    "/": {"GET": (ANYONE, ANYONE), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
+    "/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
     "/simple/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
     "/simple": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
     "/pypi/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
@@ -215,7 +216,21 @@ PEOPLE = {
     "/admin/journal": {"GET": ADMIN_READS},
     "/admin/acl.json.gz": {"GET": ADMIN_READS},
 }
-ASSETS = {"/api/{asset:page.css|page.js}": {"GET": (ANYONE, None)}}
+ASSETS = {
+    "/api/{asset:page.css|page.js}": {"GET": (ANYONE, None)},
+    "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}": {"GET": (ANYONE, None)},
+}
+NO_FORM = ((400,) * len(IDENTITIES), None)
+PAGES = {
+    "/search": {"GET": (LOGIN_CHECKED, None)},
+    "/login": {"GET": (ANYONE, None), "POST": NO_FORM},
+    "/logout": {"POST": NO_FORM},
+    "/account": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
+    "/account/token": {"POST": NO_FORM},
+    "/account/token/revoke": {"POST": NO_FORM},
+    "/account/password": {"POST": NO_FORM},
+}
+PEOPLE |= PAGES
 
 
 RULED = {
@@ -269,6 +284,7 @@ def address(pattern, artifact, spelling, filename=None):
         "{kind:user|group}": "user",
         "{right:read|write|owner}": "read",
         "{asset:page.css|page.js}": "page.js",
+        "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}": f"/{asset_path('page.js')}",
         "{project:[^/]+}": spelling,
         "{filename:[^/]+}": filename or artifact.filename,
         "{path:.+}": filename or artifact.filename,
@@ -415,6 +431,10 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 
 
 SINGLE = {
+    "/search",
+    "/account/token",
+    "/account/token/revoke",
+    "/account/password",
     "/api/openapi.json",
     "/admin/acl.json.gz",
     "/api/token/{token:[^/]+}",

@@ -19,7 +19,7 @@ from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.tokens import Tokens, WantedToken, network
 from pypicloud_lite.browse.views import login_path, safe_next
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest, NotFound, PpcError
+from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest, NotFound, PermissionDenied, PpcError
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.web.errors import status_of
 from pypicloud_lite.web.forms import Form, read_form
@@ -67,8 +67,7 @@ class AccountPages:
 
     def log_out(self, request: Request) -> PlainResponse:
         """End the session."""
-        form = read_form(request)
-        identity = self._identity.by_form(request, form.text("csrf_token"))
+        _form, identity = self._sent(request)
         cookie = cookie_of(request)
         if cookie is not None:
             self._services.sessions.end(cookie, _author(request, identity))
@@ -81,12 +80,11 @@ class AccountPages:
         identity = self._identity(request)
         if not identity.is_authenticated:
             return _see_other(request, login_path(request).removeprefix(request.script_name))
-        return self._account_page(request, identity)
+        return self._account_page(request, _whole(identity))
 
     def create_token(self, request: Request) -> PlainResponse:
         """A new token, shown this once."""
-        form = read_form(request)
-        identity = self._identity.by_form(request, form.text("csrf_token"))
+        form, identity = self._sent(request)
         try:
             wanted = self._wanted(form, identity)
             secret, token = self._services.tokens.create(wanted, _author(request, identity))
@@ -96,8 +94,7 @@ class AccountPages:
 
     def revoke_token(self, request: Request) -> PlainResponse:
         """End one of one's own tokens."""
-        form = read_form(request)
-        identity = self._identity.by_form(request, form.text("csrf_token"))
+        form, identity = self._sent(request)
         number = form.text("token")
         if not number.isascii() or not number.isdecimal() or len(number) > 18:  # noqa: PLR2004  a 64-bit number
             raise NotFound(f"{shown(number)} is not the number of any token")
@@ -106,8 +103,7 @@ class AccountPages:
 
     def change_password(self, request: Request) -> PlainResponse:
         """Another password, and a new session."""
-        form = read_form(request)
-        identity = self._identity.by_form(request, form.text("csrf_token"))
+        form, identity = self._sent(request)
         username = identity.username or ""
         try:
             if form.text("new") != form.text("again"):
@@ -120,6 +116,10 @@ class AccountPages:
         except PpcError as error:
             return self._account_page(request, identity, refused=error)
         return self._start(request, username, "/account/")
+
+    def _sent(self, request: Request) -> tuple[Form, Identity]:
+        form = read_form(request)
+        return form, _whole(self._identity.by_form(request, form.text("csrf_token")))
 
     def _wanted(self, form: Form, identity: Identity) -> WantedToken:
         words = frozenset(ScopeWord(word) for word in form.every("permissions") if word in set(ScopeWord))
@@ -181,6 +181,12 @@ class AccountPages:
         path = request.script_name or "/"
         answer.set_cookie(COOKIE, cookie, path=path, secure=secure, httponly=True, samesite="Lax")
         return answer
+
+
+def _whole(identity: Identity) -> Identity:
+    if not identity.is_whole:
+        raise PermissionDenied("A token opens no account: log in with a password, or use one with the scope admin")
+    return identity
 
 
 def _networks(text: str) -> tuple[str, ...]:
