@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode
 
 from pyramid.request import Request
 
-from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.model import ANONYMOUS, Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.projects import ProjectPages, is_prerelease
-from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound
+from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound, TooManyRequests
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version
 from pypicloud_lite.web.pages import page
@@ -34,8 +34,15 @@ class BrowseViews:
         self._base_url = base_url
 
     def home(self, request: Request) -> PlainResponse:
-        """What this index is, how its clients are told, and what is new."""
-        recent = self._projects.recent(self._identity(request), self._index)
+        """What this index is, how its clients are told, and what is new.
+
+        Anybody may read it: wrong credentials, which a browser sends along, show what nobody in particular sees.
+        """
+        try:
+            identity = self._identity(request)
+        except (AuthenticationRequired, TooManyRequests):
+            identity = ANONYMOUS
+        recent = self._projects.recent(identity, self._index)
         return page(request, f"{_TEMPLATES}home.jinja2", base=self._base(request), recent=recent)
 
     def search(self, request: Request) -> PlainResponse:

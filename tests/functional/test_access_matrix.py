@@ -92,7 +92,7 @@ FREE = "/admin/package/{project:[^/]+}/free"
 
 # pattern -> method -> (own project's file, other project's file)
 TABLE = {
-    "/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
+    "/": {"GET": (ANYONE, ANYONE), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
     "/simple/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
     "/simple": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
     "/pypi/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED), "POST": (UPLOAD_OWN, UPLOAD_OTHER)},
