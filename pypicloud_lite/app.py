@@ -145,6 +145,7 @@ def _mount(config: Configurator, services: Services) -> None:
     add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
     add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
     add("search", "/search", GET=browse.search)
+    add("upload", "/upload", GET=browse.upload)
     _mount_account(add, services, identity)
     _mount_api(config, services, identity, files, uploads)
     add("health", "/health", "/health/", GET=health.whole)

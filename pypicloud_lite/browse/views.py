@@ -53,6 +53,12 @@ class BrowseViews:
         more = urlencode({"q": text, "page": number + 1})
         return page(request, f"{_TEMPLATES}search.jinja2", text=text, found=found, more=more)
 
+    def upload(self, request: Request) -> PlainResponse:
+        """Where files are dropped; sent by the page to the address that every client uses."""
+        if not self._identity(request).is_authenticated:
+            return redirect(login_path(request), permanent=False)
+        return page(request, f"{_TEMPLATES}upload.jinja2")
+
     def project(self, request: Request) -> PlainResponse:
         """A project, by its latest release or the one in the address."""
         spelling, version = request.matchdict["project"], request.matchdict.get("version")

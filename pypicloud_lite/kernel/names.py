@@ -15,7 +15,7 @@ _INDEX_PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.ASCII)
 RESERVED_WORDS = frozenset(
     {
         *("account", "acct", "admin", "api", "health", "legacy", "login", "logout", "manage", "metrics", "packages"),
-        *("project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats"),
+        *("project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats", "upload"),
         # what browsers and crawlers ask for by themselves
         *("apple-touch-icon.png", "favicon.ico", "index.html", "robots.txt"),
     }

@@ -223,6 +223,7 @@ ASSETS = {
 NO_FORM = ((400,) * len(IDENTITIES), None)
 PAGES = {
     "/search": {"GET": (LOGIN_CHECKED, None)},
+    "/upload": {"GET": (row(302, 200, 200, 200, 200, owner=200, tokens=(200,) * 6), None)},
     "/login": {"GET": (ANYONE, None), "POST": NO_FORM},
     "/logout": {"POST": NO_FORM},
     "/account": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
@@ -432,6 +433,7 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 
 SINGLE = {
     "/search",
+    "/upload",
     "/account/token",
     "/account/token/revoke",
     "/account/password",
