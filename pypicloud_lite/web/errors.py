@@ -65,7 +65,7 @@ class ErrorViews:
         status = status_of(error)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.warning("request failed", path=request.environ.get("PATH_INFO"), error=repr(error))
-        return tell(request, status, error.message, error.code, self._headers(error))
+        return tell(request, status, error.message, error.code, self._headers(error, request))
 
     def undecodable(self, _error: URLDecodeError, request: Request) -> PlainResponse:
         """A path that is not UTF-8."""
@@ -92,10 +92,12 @@ class ErrorViews:
         message = f"The server failed; its log has the details under request id {request_id}"
         return tell(request, 500, message, "server-error")
 
-    def _headers(self, error: PpcError) -> list[tuple[str, str]]:
+    def _headers(self, error: PpcError, request: Request) -> list[tuple[str, str]]:
         headers: list[tuple[str, str]] = []
         if isinstance(error, errors.AuthenticationRequired):
-            headers.append(("WWW-Authenticate", f'Basic realm="{self._realm}"'))
+            # A script on a page shows what it is told by itself; Basic would make the browser ask in a window.
+            scheme = "Bearer" if request.environ.get("HTTP_SEC_FETCH_DEST") == "empty" else "Basic"
+            headers.append(("WWW-Authenticate", f'{scheme} realm="{self._realm}"'))
         if isinstance(error, errors.TooManyRequests | errors.BackendUnavailable):
             headers.append(("Retry-After", str(error.retry_after)))
         if isinstance(error, errors.RangeNotSatisfiable):

@@ -318,6 +318,13 @@ def test_errors_are_pages_for_browsers_and_short_for_programs(world):
     assert 'href="/login?next=' in anonymous
 
 
+def test_a_script_on_a_page_makes_no_browser_ask_for_a_password(world):
+    for dest, scheme in (("empty", "Bearer"), ("document", "Basic"), (None, "Basic")):
+        headers = {} if dest is None else {"Sec-Fetch-Dest": dest}
+        answer = world.app.get("/api/user", headers=headers, status=401)
+        assert answer.headers["WWW-Authenticate"].split()[0] == scheme
+
+
 def test_below_a_prefix_every_link_is_below_it(world):
     world.upload(build_wheel("demo", "1.0"), "admin")
     environ = {"SCRIPT_NAME": "/pypi"}

@@ -1,0 +1,88 @@
+"""A real Chromium before a live server; nothing on a page may complain."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pypicloud_lite.testing.live import LiveServer
+from pypicloud_lite.testing.world import PASSWORDS, user_settings
+
+SHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
+SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
+
+
+@pytest.fixture(scope="session")
+def chromium(missing) -> Iterator[object]:
+    """The browser: Debian's, driven by Playwright."""
+    program = shutil.which("chromium")
+    if program is None:
+        missing("chromium", "there is no program chromium (Debian: apt-get install chromium)")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        missing("chromium", str(error))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("server")
+    settings = {**user_settings(), "pypi.auth": "config sql", "package.secret-tool.group.developers": "rw"}
+    with LiveServer(folder, settings, workers=1) as made:
+        yield made
+
+
+class Visit:
+    """A person with a browser; ``complaints`` is what the console said."""
+
+    def __init__(self, page, url) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def go(self, path: str):
+        self.page.goto(self.url + path)
+        return self.page
+
+    def log_in(self, user: str = "writer") -> None:
+        self.go("/login")
+        self.page.get_by_label("User name").fill(user)
+        self.page.get_by_label("Password").fill(PASSWORDS[user])
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("button", name="Log out").wait_for()
+
+    def statuses(self) -> list[str]:
+        """Of what was refused, of which the console tells; and nothing else that it told."""
+        told, self.complaints[:] = [*self.complaints], []
+        return [text.partition("status of ")[2][:3] for text in told]
+
+    def shoot(self, name: str) -> None:
+        """Screenshots of both widths, light and dark."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        for width, size in SIZES.items():
+            self.page.set_viewport_size(size)
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)
+                self.page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+                # Nothing is wider than the screen.
+                overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert self.page.evaluate(overflow) <= 0, (name, width)
+        self.page.set_viewport_size(SIZES["wide"])
+
+
+@pytest.fixture
+def visit(chromium, server) -> Iterator[Visit]:
+    context = chromium.new_context(viewport=SIZES["wide"], permissions=["clipboard-read", "clipboard-write"])
+    made = Visit(context.new_page(), server.url)
+    yield made
+    assert made.complaints == []
+    context.close()
