@@ -41,8 +41,8 @@ def _answer(markup: Markup, text: str, to_html: _Renderer) -> bool:
     try:
         html = to_html(markup, text)
     except MemoryError:
-        _send(frames.PROBLEM, "it takes too much memory")
         # What is left of it is in pieces.
+        _send(frames.EXHAUSTED, "it takes too much memory")
         return False
     except Exception as error:  # noqa: BLE001 - whatever the libraries stumble over
         _send(frames.PROBLEM, f"it cannot be rendered: {type(error).__name__} {str(error)[:100]!a}")

@@ -15,7 +15,8 @@ MAX_ANSWER = 2 * 1024 * 1024
 READY = b"+"
 HTML = b"h"
 PROBLEM = b"!"
-"""How an answer begins: PROBLEM is followed by why there is none, in plain English."""
+EXHAUSTED = b"."
+"""How an answer begins. PROBLEM is followed by why there is no HTML; so is EXHAUSTED, the last answer of its child."""
 
 
 def framed(body: bytes) -> bytes:

@@ -77,12 +77,13 @@ class Readmes:
     def close(self) -> None:
         """End the child after the README that it is at. What waits stays plain text; the next README starts another."""
         with self._lock:
-            line, self._line = self._line, self._new_line()
+            line = self._line
+            self._line = self._new_line()
         line.close()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._line: Line = self._new_line()
+        self._line = self._new_line()
         self._cache = self._new_cache()
         self._turns = self._new_turns()
         self._futures: dict[bytes, Future[Outcome]] = {}

@@ -128,5 +128,7 @@ class Worker:
             if child.end() == -signal.SIGXCPU:
                 return Outcome(None, f"it takes more than {CPU_SECONDS} s of processor time")
             return None
-        said = answer[1:].decode(errors="replace")
-        return Outcome(said) if answer[:1] == frames.HTML else Outcome(None, said)
+        kind, said = answer[:1], answer[1:].decode(errors="replace")
+        if kind == frames.EXHAUSTED:
+            self.end()
+        return Outcome(said) if kind == frames.HTML else Outcome(None, said)
