@@ -48,7 +48,7 @@ CLASSES = MappingProxyType(
 
 _ALIGNMENTS = frozenset({"left", "center", "right"})
 _NUMBER = re.compile(r"[0-9]{1,4}")
-_ID = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029\"'<>&]{1,200}")
+_ID = re.compile(PREFIX + r"[^\x00-\x20\x7f-\xa0\u2028\u2029\"'<>&]{1,200}")
 # No white space or control character, no invisible one that changes the direction or hides in a name, no backslash.
 _URL_CHARACTER = "[^\\x00-\\x20\\x7f-\\xa0\\xad\\u061c\\u200b-\\u200f\\u2028-\\u202f\\u2060-\\u206f\\ufeff\\\\\"'<>`]"
 # Without a user's name before the host, which makes a link look like one to elsewhere.
@@ -68,7 +68,7 @@ def is_link(url: str) -> bool:
 
 
 def is_id(name: str) -> bool:
-    """Whether it can be an id, and a target within the page."""
+    """Whether it is an id that a README may have, and link to: it is prefixed."""
     return _ID.fullmatch(name) is not None
 
 
@@ -76,8 +76,8 @@ def judged(tag: str, attribute: str, value: str) -> str | None:
     """The value that an attribute may have; None for no attribute. Takes and gives only what is prefixed already."""
     target = value.removeprefix("#") if attribute == "href" else value
     right = {
-        "id": value.startswith(PREFIX) and is_id(value),
-        "href": is_link(value) or (target != value and target.startswith(PREFIX) and is_id(target)),
+        "id": is_id(value),
+        "href": is_link(value) or (target != value and is_id(target)),
         "title": True,
         "class": value in CLASSES.get(tag, ()),
         "align": value in _ALIGNMENTS,

@@ -51,6 +51,13 @@ class Readmes:
         self._begin()
         _call_after_fork(self._forked)
 
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._line = self._new_line()
+        self._cache = self._new_cache()
+        self._turns = self._new_turns()
+        self._futures: dict[bytes, Future[Outcome]] = {}
+
     def render(self, text: str, content_type: str | None) -> Rendered:
         """The README as HTML, now or after ``patience``; whatever it says, no exception.
 
@@ -80,13 +87,6 @@ class Readmes:
             line = self._line
             self._line = self._new_line()
         line.close()
-
-    def _begin(self) -> None:
-        self._lock = threading.Lock()
-        self._line = self._new_line()
-        self._cache = self._new_cache()
-        self._turns = self._new_turns()
-        self._futures: dict[bytes, Future[Outcome]] = {}
 
     def _forked(self) -> None:
         """Nothing of the parent's is of use: a lock may be held by a thread that is not here."""

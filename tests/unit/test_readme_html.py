@@ -12,14 +12,8 @@ from pypicloud_lite.readme.model import Kind
 from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.readme.rewriting import rewritten
 from pypicloud_lite.readme.worker import Limits
-from pypicloud_lite.testing.readmes import (
-    HOSTILE_HTML,
-    HOSTILE_MARKDOWN,
-    HOSTILE_RST,
-    READING_RST,
-    faults,
-    stays_inside,
-)
+from pypicloud_lite.testing.bad_readmes import HOSTILE_HTML, HOSTILE_MARKDOWN, HOSTILE_RST, READING_RST
+from pypicloud_lite.testing.readmes import faults, stays_inside
 
 REL = 'rel="nofollow noopener noreferrer"'
 MARKDOWN = "text/markdown"
