@@ -5,7 +5,6 @@ It ends when its input does, and so with the server, however that ends.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 
@@ -18,8 +17,6 @@ _Renderer = Callable[[Markup, str], str | None]
 def main() -> None:
     """Say that it is ready, or why it is not; then answer until the input ends."""
     confinement.limit_resources()
-    # nh3 keeps an attribute whose judge failed, for want of memory, say: then rather no answer at all.
-    sys.unraisablehook = lambda _: os._exit(os.EX_SOFTWARE)
     try:
         # not before the limits
         from pypicloud_lite.readme.markup import LIBRARIES, prepare, to_html

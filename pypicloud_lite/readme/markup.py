@@ -42,7 +42,7 @@ Title
 
 def prepare() -> None:
     """Make this process independent of what else is on the machine, and import what nearly every README needs."""
-    # Lexers of other packages are looked for at each unknown language, which takes 10 ms: of those there are many.
+    # A language that Pygments does not know is looked for in other packages: their code has no part in this.
     pygments.lexers.find_plugin_lexers = lambda: iter(())
     # docutils asks for an image's type, which Python looks up in whatever files the machine has of the kind.
     mimetypes.init(())

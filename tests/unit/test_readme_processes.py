@@ -80,7 +80,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def started(script):
     return subprocess.Popen(
-        [sys.executable, "-c", BEGIN + script],
+        # newer Pythons warn of every fork beside a thread
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
