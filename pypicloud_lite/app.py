@@ -109,7 +109,7 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    browse = BrowseViews(ProjectPages(services.catalog, services.gate), identity, index, base_url)
+    browse = BrowseViews(ProjectPages(services.catalog, services.gate), services.readmes, identity, index, base_url)
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(services.downloads, services.storage, identity, index, settings.get(ServeSettings))

@@ -64,10 +64,15 @@ class Administration:
         return username
 
     def request_account(self, username: str, password: str, author: Author) -> str:
-        """Add a user who waits for approval; PermissionDenied where registration is off. Costs one hash."""
+        """Add a user who waits for approval; PermissionDenied where registration is off. Costs one hash.
+
+        A name that has rights already, as of somebody who is to come, is not given to whoever asks.
+        """
         if not self.allows_register():
             raise PermissionDenied("Registration is off here: ask an administrator for an account")
         username = self._new_user(username)
+        if self._has_rights(username):
+            raise Conflict(f"The name {username} is kept for somebody: choose another one, or ask an administrator")
         stored = self._hasher.hash(password)
         with self._writing(Author(username, author.address)) as writer:
             if not writer.allows_register:
@@ -187,6 +192,11 @@ class Administration:
             store.changed()
             yield writer
         store.changed()
+
+    def _has_rights(self, username: str) -> bool:
+        named = {rule.who for rule in self._directory.grant_book().rules() if rule.kind == "user"}
+        holders = self._directory.role_holders().users
+        return username in named or username in holders or bool(self._directory.memberships(username))
 
     def _new_user(self, username: str) -> str:
         username = new_username(username)

@@ -27,6 +27,8 @@ def new_username(name: str) -> str:
     _check("user", name)
     if ":" in name:
         raise InvalidName(f"{shown(name)} cannot be a user name: HTTP Basic ends the name at a ':'")
+    if name in BUILT_IN_GROUPS or name == "-":
+        raise InvalidName(f"{shown(name)} cannot be a user name: it stands for everybody in rules and commands")
     if name == TOKEN_USER:
         raise InvalidName(f"{TOKEN_USER} cannot be a user name: it is what clients send with a token")
     return name

@@ -14,6 +14,7 @@ from pypicloud_lite.browse.projects import ProjectPages, is_prerelease
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound, TooManyRequests
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version
+from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
@@ -26,9 +27,15 @@ class BrowseViews:
     """Home, search, projects."""
 
     def __init__(
-        self, projects: ProjectPages, identity: RequestIdentity, index: IndexName, base_url: str | None
+        self,
+        projects: ProjectPages,
+        readmes: Readmes,
+        identity: RequestIdentity,
+        index: IndexName,
+        base_url: str | None,
     ) -> None:
         self._projects = projects
+        self._readmes = readmes
         self._identity = identity
         self._index = index
         self._base_url = base_url
@@ -74,8 +81,10 @@ class BrowseViews:
         seen = self._at_login(request, lambda identity: self._projects.project(identity, self._index, name, version))
         if isinstance(seen, PlainResponse):
             return seen
-        base = self._base(request)
-        return page(request, f"{_TEMPLATES}project.jinja2", seen=seen, base=base, is_prerelease=is_prerelease)
+        text, kind = seen.description
+        readme = self._readmes.render(text, kind) if text else None
+        values = {"seen": seen, "base": self._base(request), "readme": readme, "is_prerelease": is_prerelease}
+        return page(request, f"{_TEMPLATES}project.jinja2", **values)
 
     def _at_login(self, request: Request, ask: Any) -> Any:
         """What is asked, or for somebody who has not logged in the way to do so: a page asks no browser for Basic."""

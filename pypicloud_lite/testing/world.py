@@ -52,8 +52,9 @@ class World:
         self.app = TestApp(make_app(self.services), extra_environ={"REMOTE_ADDR": "192.0.2.1"})
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, and end what renders."""
         self.services.database.dispose()
+        self.services.readmes.close()
 
     def get(self, path: str, user: str | None = "reader", status: Any = None, **headers: str) -> TestResponse:
         """GET as a user (None: anonymous); header names with ``_`` for ``-``."""

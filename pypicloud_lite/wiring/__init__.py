@@ -47,6 +47,7 @@ from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.upload import Uploads
 from pypicloud_lite.publish.yanking import Yanking
+from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.describe.descriptions import Descriptions
 from pypicloud_lite.serve.downloads import Downloads
@@ -119,6 +120,7 @@ class Services:
     signup: SignupTokens
     administration: Administration
     refusals: Refusals
+    readmes: Readmes
     ingest: Ingest
     uploads: Uploads
     removals: Removals
@@ -229,6 +231,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         signup=SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock),
         administration=Administration(database, clock, access, context.hasher),
         refusals=Refusals(database, clock),
+        readmes=Readmes(),
         ingest=ingest,
         uploads=Uploads(catalog, gate, ingest, strict=settings.get(PublishSettings).strict),
         removals=Removals(catalog, gate, ingest.changes),

@@ -13,6 +13,17 @@ from pypicloud_lite.testing.world import PASSWORDS, basic
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 
+PAYLOADS = (
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(1)</script>',
+    "javascript:alert(1)",
+    "{{ 7*7 }}",
+    "'-alert(1)-'",
+    "\u202egnp.exe",
+    "<svg/onload=alert(1)>",
+)
+
+
 @pytest.fixture
 def world(make_world):
     return make_world({"pypi.auth": "config sql", "package.secret-tool.group.developers": "rw"})
@@ -110,6 +121,33 @@ def test_a_project_answers_how_to_get_it_at_the_top(world):
     see(world, "/project/demo/x/", "reader", 404)
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("text/markdown", "# Sums\n\nIt *adds*. [more](https://example.com/)", "<em>adds</em>"),
+        ("text/x-rst", "Sums\n====\n\nIt *adds*.", "<em>adds</em>"),
+        ("text/plain", "It *adds* <b>.", "It *adds* &lt;b&gt;."),
+    ],
+)
+def test_the_readme_is_shown_by_its_markup(world, kind, text, shown):
+    headers = [("Description-Content-Type", kind)]
+    world.upload(build_wheel("demo", "1.0", description=text, headers=headers), "admin")
+    assert shown in see(world, "/project/demo/", "reader")
+    world.upload(build_wheel("bare", "1.0"), "admin")
+    assert "It has no description." in see(world, "/project/bare/", "reader")
+
+
+@pytest.mark.parametrize("kind", ["text/markdown", "text/x-rst", "text/plain"])
+def test_T13_a_readme_brings_nothing_but_text(world, kind):
+    text = "\n\n".join([*PAYLOADS, "<style>*{}</style>", "![x](https://example.com/x.png)", "[x](javascript:alert(1))"])
+    world.upload(build_wheel("demo", "1.0", description=text, headers=[("Description-Content-Type", kind)]), "admin")
+    for tag, attributes in Elements(see(world, "/project/demo/", "reader").text).found:
+        assert tag not in {"img", "svg", "iframe", "object", "style"}
+        assert tag != "script" or attributes["src"].startswith("/static/")
+        assert not any(name.startswith("on") or name == "style" for name in attributes)
+        assert not (attributes.get("href") or "").lower().startswith(("javascript:", "data:"))
+
+
 def test_yanks_and_status_are_said(world):
     world.upload(build_wheel("demo", "1.0"), "admin")
     world.send("PUT", "/api/package/demo/version/1.0/yank", "admin", json={"reason": "wrong sums"})
@@ -148,17 +186,6 @@ def test_T01_what_is_hidden_leaves_no_trace(world):
     assert see(world, "/project/nothing-here/", None, 302).headers["Location"] == login.replace(
         "secret-tool", "nothing-here"
     )
-
-
-PAYLOADS = (
-    "<img src=x onerror=alert(1)>",
-    '"><script>alert(1)</script>',
-    "javascript:alert(1)",
-    "{{ 7*7 }}",
-    "'-alert(1)-'",
-    "\u202egnp.exe",
-    "<svg/onload=alert(1)>",
-)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -228,6 +228,21 @@ def test_T03_who_waits_under_anothers_name_gets_nothing_of_it_and_takes_nothing_
     ask(later, "DELETE", "/admin/user/dora", status=409)
 
 
+def test_a_name_that_has_rights_already_is_not_given_to_whoever_asks(make_world):
+    kept = {"auth.readers": "auditor", "group.staff": "writer reader comer", "package.tool.user.guest": "r"}
+    world = make_world({**ADMIN, **kept})
+    ask(world, "POST", "/admin/register", json={"allow": True})
+    for name in ("auditor", "comer", "guest"):
+        said = world.app.put_json(f"/api/user/{name}", {"password": "x"}, status=409).json["message"]
+        assert "is kept for somebody" in said
+        ask(world, "PUT", f"/admin/user/{name}", json={"password": "x"})
+    for name in ("everyone", "authenticated", "-"):
+        assert (
+            "stands for everybody"
+            in ask(world, "PUT", f"/admin/user/{name}", status=400, json={"password": "x"}).json["message"]
+        )
+
+
 def test_registration_is_limited(world):
     ask(world, "POST", "/admin/register", json={"allow": True})
     statuses = [
