@@ -16,6 +16,7 @@ from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import exported
 from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.manage.views import ManagePages, ManageServices
 from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.views import BrowseViews
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
@@ -175,6 +176,14 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("account.token", "/account/token", POST=account.create_token)
     add("account.revoke", "/account/token/revoke", POST=account.revoke_token)
     add("account.password", "/account/password", POST=account.change_password)
+    manage = ManagePages(
+        ManageServices(services.administration, services.access, services.gate, services.database), identity
+    )
+    add("manage", *_with_slash("/manage"), GET=manage.home)
+    add("manage.users", "/manage/users", GET=manage.users, POST=manage.change_users)
+    add("manage.groups", "/manage/groups", GET=manage.groups, POST=manage.change_groups)
+    add("manage.rules", "/manage/rules", GET=manage.rules, POST=manage.change_rules)
+    add("manage.journal", "/manage/journal", GET=manage.journal)
 
 
 def _mount_api(

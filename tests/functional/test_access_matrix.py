@@ -220,6 +220,7 @@ ASSETS = {
     "/api/{asset:page.css|page.js}": {"GET": (ANYONE, None)},
     "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}": {"GET": (ANYONE, None)},
 }
+MANAGE = row(302, 403, 403, 403, 200, owner=403, tokens=(403, 403, 403, 403, 200, 403))
 NO_FORM = ((400,) * len(IDENTITIES), None)
 PAGES = {
     "/search": {"GET": (LOGIN_CHECKED, None)},
@@ -227,6 +228,9 @@ PAGES = {
     "/login": {"GET": (ANYONE, None), "POST": NO_FORM},
     "/logout": {"POST": NO_FORM},
     "/account": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
+    "/manage": {"GET": ((302,) * len(IDENTITIES), None)},
+    **{f"/manage/{one}": {"GET": (MANAGE, None), "POST": NO_FORM} for one in ("users", "groups", "rules")},
+    "/manage/journal": {"GET": (MANAGE, None)},
     "/account/token": {"POST": NO_FORM},
     "/account/token/revoke": {"POST": NO_FORM},
     "/account/password": {"POST": NO_FORM},
@@ -432,6 +436,7 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 
 
 SINGLE = {
+    *(f"/manage/{one}" for one in ("users", "groups", "rules", "journal")),
     "/search",
     "/upload",
     "/account/token",

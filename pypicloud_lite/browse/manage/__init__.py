@@ -1,0 +1,1 @@
+"""What administrators look at and change in pages: people, rules, the journal."""
