@@ -191,7 +191,8 @@ def temporaries(server):
 
 
 def no_temporary_is_left(server):
-    deadline = time.monotonic() + 30
+    # Another test of this server may have left a sender that is silent: cut after 30 s, its rest drained for 15 s.
+    deadline = time.monotonic() + 90
     while temporaries(server) and time.monotonic() < deadline:
         assert statuses(talk(server, SMUGGLED)) == [200]
     assert temporaries(server) == []
