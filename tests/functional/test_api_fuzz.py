@@ -26,6 +26,8 @@ from pypicloud_lite.testing.world import basic
 
 SETTINGS = {
     "pypi.auth": "config sql",
+    # A fuzzer guesses more, and asks for more accounts, than anybody may.
+    **dict.fromkeys(("auth.limit_user", "auth.limit_address", "auth.limit_overall"), "1000000"),
     "auth.signing_key": "s" * 32,
     "auth.scheme": "pbkdf2_sha256",
     "auth.rounds": "1000",
