@@ -68,9 +68,9 @@ class RequestIdentity:
         return session.identity
 
     def session(self, request: Request) -> Session | None:
-        """The session behind the request's cookie, whoever sent it."""
+        """The session behind the request's cookie, whoever sent it: of a moment, as the caller is."""
         cookie = _cookie(request)
-        return None if cookie is None else self._logins.session(cookie)
+        return None if cookie is None else moment.once((self, cookie), lambda: self._logins.session(cookie))
 
     def _read(self, request: Request) -> Identity:
         header = request.environ.get("HTTP_AUTHORIZATION")

@@ -24,6 +24,7 @@ from pypicloud_lite.serve.visible import unknown, visible_project
 
 _RECENT = 12
 _PER_PAGE = 20
+_VERSIONS = 50
 _SAFE_LINK = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -60,6 +61,11 @@ class ProjectView:
     def is_latest(self) -> bool:
         """Whether this is the release to offer first."""
         return self.release is self.releases.latest
+
+    def history(self, *, whole: bool) -> Sequence[Release]:
+        """Its releases, the newest first; but for the whole of it, only as many as somebody would look through."""
+        newest_first = self.releases.all[::-1]
+        return newest_first if whole else newest_first[:_VERSIONS]
 
     @property
     def summary(self) -> str | None:

@@ -83,8 +83,15 @@ class BrowseViews:
             return seen
         text, kind = seen.description
         readme = self._readmes.render(text, kind) if text else None
-        values = {"seen": seen, "base": self._base(request), "readme": readme, "is_prerelease": is_prerelease}
-        return page(request, f"{_TEMPLATES}project.jinja2", **values)
+        return page(
+            request,
+            f"{_TEMPLATES}project.jinja2",
+            seen=seen,
+            base=self._base(request),
+            readme=readme,
+            history=seen.history(whole=request.GET.get("versions") == "all"),
+            is_prerelease=is_prerelease,
+        )
 
     def _at_login(self, request: Request, ask: Any) -> Any:
         """What is asked, or for somebody who has not logged in the way to do so: a page asks no browser for Basic."""

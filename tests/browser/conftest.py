@@ -1,17 +1,26 @@
-"""A real Chromium before a live server; nothing on a page may complain."""
+"""A real Chromium before a live server; nothing on a page may complain, shift while it loads, or shut anybody out."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pypicloud_lite.testing.artifacts import BuiltArtifact
 from pypicloud_lite.testing.live import LiveServer
-from pypicloud_lite.testing.world import PASSWORDS, user_settings
+from pypicloud_lite.testing.world import PASSWORDS, basic, user_settings
 
 SHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
+# Said by the browser itself of what moved on the page while nobody touched it.
+SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts.push(one.value);
+    }).observe({ type: "layout-shift", buffered: true });
+"""
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
 
 
@@ -39,6 +48,21 @@ def server(tmp_path_factory) -> Iterator[LiveServer]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def publish(server) -> Callable[[BuiltArtifact], None]:
+    """Uploads as an administrator, as twine does."""
+
+    def send(artifact: BuiltArtifact) -> None:
+        boundary = "b0undary"
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="content"; filename="{artifact.filename}"\r\n\r\n'
+        body = head.encode() + artifact.data + f"\r\n--{boundary}--\r\n".encode()
+        headers = {"Authorization": basic("admin"), "Content-Type": f"multipart/form-data; boundary={boundary}"}
+        with urllib.request.urlopen(urllib.request.Request(f"{server.url}/", body, headers)) as answer:
+            assert answer.status == 200
+
+    return send
+
+
 class Visit:
     """A person with a browser; ``complaints`` is what the console said."""
 
@@ -48,9 +72,11 @@ class Visit:
         self.complaints: list[str] = []
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.add_init_script(SHIFTS)
 
     def go(self, path: str):
         self.page.goto(self.url + path)
+        assert self.page.evaluate("window.shifts") == [], path
         return self.page
 
     def log_in(self, user: str = "writer") -> None:
@@ -66,7 +92,7 @@ class Visit:
         return [text.partition("status of ")[2][:3] for text in told]
 
     def shoot(self, name: str) -> None:
-        """Screenshots of both widths, light and dark."""
+        """Screenshots of both widths, light and dark; no serious barrier of WCAG 2.2 AA in any of them, by axe-core."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         for width, size in SIZES.items():
             self.page.set_viewport_size(size)
@@ -76,7 +102,21 @@ class Visit:
                 # Nothing is wider than the screen.
                 overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 assert self.page.evaluate(overflow) <= 0, (name, width)
+                assert barriers(self.page) == [], (name, width, scheme)
         self.page.set_viewport_size(SIZES["wide"])
+
+
+def barriers(page) -> list[str]:
+    """What axe-core finds serious or worse: the rule, and where on the page it is broken."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]})
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found.response["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
 
 
 @pytest.fixture

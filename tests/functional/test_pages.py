@@ -153,8 +153,8 @@ def test_yanks_and_status_are_said(world):
     world.send("PUT", "/api/package/demo/version/1.0/yank", "admin", json={"reason": "wrong sums"})
     world.send("PUT", "/api/package/demo/status", "admin", json={"status": "archived", "reason": "use other"})
     page = see(world, "/project/demo/", "reader").text
-    assert "was yanked.</strong> wrong sums" in page
-    assert "is archived.</strong> use other" in page
+    assert "was yanked.</strong> <bdi>wrong sums</bdi>" in page
+    assert "is archived.</strong> <bdi>use other</bdi>" in page
     world.send("PUT", "/api/package/demo/status", "admin", json={"status": "quarantined"})
     see(world, "/project/demo/", "reader", 404)
     assert "is quarantined" in see(world, "/project/demo/", "admin")

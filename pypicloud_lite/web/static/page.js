@@ -21,25 +21,3 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     }, 2000);
   });
 }
-
-for (const list of document.querySelectorAll("[role=tablist]")) {
-  const tabs = [...list.querySelectorAll("[role=tab]")];
-  list.hidden = false;
-  const show = (chosen, focus) => {
-    for (const tab of tabs) {
-      const is = tab === chosen;
-      tab.setAttribute("aria-selected", String(is));
-      tab.tabIndex = is ? 0 : -1;
-      document.getElementById(tab.getAttribute("aria-controls")).hidden = !is;
-    }
-    if (focus) chosen.focus();
-  };
-  tabs.forEach((tab, number) => {
-    tab.addEventListener("click", () => show(tab));
-    tab.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (step) show(tabs[(number + step + tabs.length) % tabs.length], true);
-    });
-  });
-  show(tabs[0]);
-}
