@@ -69,7 +69,7 @@ def make(site, tmp_path):
 
     def make(**more):
         nothing = dict.fromkeys(key for key in user_settings() if key.startswith(("user.", "group.", "auth.")))
-        settings = {**nothing, "pypi.auth": "aws_secrets_manager", **site.settings(**{"auth.secret_cache_time": "1"})}
+        settings = {**nothing, "pypi.auth": "aws_secrets_manager", **site.settings(**{"auth.secret_cache_time": "60"})}
         worlds.append(World(tmp_path, {**settings, "pypi.default_read": "authenticated", **more}))
         return worlds[-1]
 
