@@ -12,7 +12,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,13 +43,19 @@ _REPLACE = "put the file itself into the archive"
 class TarContents:
     """The paths of all members, without ``./`` and trailing slash, and the files that were kept.
 
-    ``links`` tells where each link leads, as a path of the archive; there may be nothing.
+    ``sizes`` are those of the files in bytes. ``links`` tells where each link leads, as a path of the archive; there
+    may be nothing.
     """
 
-    files: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     kept: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def files(self) -> KeysView[str]:
+        """The paths of the files."""
+        return self.sizes.keys()
 
     @property
     def tops(self) -> set[str]:
@@ -179,7 +185,7 @@ class _Walk:
     def _file(self, info: tarfile.TarInfo, path: str, name: str) -> None:
         contents = self._contents
         self._claim(path, name)
-        contents.files.add(path)
+        contents.sizes[path] = info.size
         if self._keep(path):
             room = self._source.limits.metadata_bytes - sum(map(len, contents.kept.values()))
             contents.kept[path] = self._body(info, room)

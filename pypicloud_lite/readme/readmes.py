@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import sys
 import threading
 import time
 import weakref
@@ -14,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from pypicloud_lite.readme.cache import Cache
+from pypicloud_lite.kernel.cache import Cache
 from pypicloud_lite.readme.line import Line
 from pypicloud_lite.readme.model import Kind, Markup, Rendered, Shown, plain, rendered
 from pypicloud_lite.readme.worker import Limits, Outcome
@@ -22,6 +23,7 @@ from pypicloud_lite.readme.worker import Limits, Outcome
 _log = structlog.get_logger("pypicloud_lite.readme")
 
 _TRY_AGAIN = 60.0
+_OVERHEAD = 500
 
 
 class Readmes:
@@ -46,7 +48,7 @@ class Readmes:
         self._patience = patience
         self._places = places
         self._new_line = partial(Line, limits or Limits(), idle_seconds)
-        self._new_cache = partial(Cache, cache_size, monotonic)
+        self._new_cache = partial(Cache[Rendered], cache_size, _weight, monotonic)
         self._new_turns = partial(threading.BoundedSemaphore, waiting)
         self._begin()
         _call_after_fork(self._forked)
@@ -132,6 +134,10 @@ def _result(markup: Markup, shown: Shown, outcome: Outcome) -> Rendered:
     if outcome.html is None:
         return plain(shown, fell_back=True)
     return rendered(shown, markup.kind, outcome.html)
+
+
+def _weight(value: Rendered) -> int:
+    return sys.getsizeof(value.html) + _OVERHEAD
 
 
 def _key(markup: Markup, text: str) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypicloud_lite.readme.cache import Cache
-from pypicloud_lite.readme.model import MAX_BYTES, Kind, Markup, Rendered, Shown, plain, rendered
+from pypicloud_lite.readme.model import MAX_BYTES, Kind, Markup, Shown, plain, rendered
 
 
 @pytest.mark.parametrize(
@@ -63,47 +62,3 @@ def test_t13_plain_text_is_text():
     shown = Shown.of('\n</pre><script>alert(1)</script>&lt;\x00\x1b[31m\ud800\ufffe"')
     assert plain(shown).html == '<pre>\n\n&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;lt;��[31m��"</pre>\n'
     assert plain(Shown.of(" \n")).html == ""
-
-
-def kept(characters):
-    return Rendered("x" * characters, Kind.RST)
-
-
-def test_the_cache_stays_within_its_size():
-    cache = Cache(10_000)
-    for number in range(100):
-        cache.put(bytes([number]), kept(2000))
-        assert cache.get(b"\0") is not None or number > 3
-        assert cache.weight <= 10_000
-    assert cache.get(bytes([99])) is not None
-    assert cache.get(bytes([50])) is None
-
-
-def test_the_cache_keeps_what_is_asked_for():
-    cache = Cache(10_000)
-    for number in range(100):
-        cache.put(bytes([number]), kept(2000))
-        assert cache.get(b"\0") is not None
-
-
-def test_one_entry_stays_whatever_its_size():
-    cache = Cache(10)
-    cache.put(b"a", kept(1000))
-    assert cache.get(b"a") == kept(1000)
-    cache.put(b"b", kept(2000))
-    assert (cache.get(b"a"), cache.get(b"b")) == (None, kept(2000))
-
-
-def test_an_entry_ends_with_its_time_and_may_be_put_again():
-    now = [0.0]
-    cache = Cache(10_000, lambda: now[0])
-    cache.put(b"a", kept(1000), 60)
-    empty = Cache(10_000).weight
-    now[0] = 59.9
-    assert cache.get(b"a") is not None
-    now[0] = 60.0
-    assert cache.get(b"a") is None
-    assert cache.weight == empty
-    for _ in range(3):
-        cache.put(b"a", kept(1000), 60)
-    assert cache.weight < 2000
