@@ -15,6 +15,8 @@ from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import exported
 from pypicloud_lite.browse.account.views import AccountPages, AccountServices
+from pypicloud_lite.browse.files.page import FilePages
+from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
 from pypicloud_lite.browse.manage.views import ManagePages, ManageServices
 from pypicloud_lite.browse.projects import ProjectPages
@@ -144,6 +146,8 @@ def _mount(config: Configurator, services: Services) -> None:
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
     add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
+    inside = FilePageViews(FilePages(services.catalog, services.gate, services.contents), identity, index)
+    add("page.file", *_with_slash(f"/project/{_PROJECT}/{_VERSION}/{_FILE}"), GET=inside.file)
     add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
     add("search", "/search", GET=browse.search)
     add("upload", "/upload", GET=browse.upload)

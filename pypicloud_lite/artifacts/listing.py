@@ -39,6 +39,12 @@ class Entry(NamedTuple):
         folder, _, name = self.path.rstrip("/").rpartition("/")
         return folder, name + ("/" if self.is_folder else "")
 
+    @property
+    def order(self) -> tuple[str, str]:
+        """A key that sorts folder by folder, what lies in a folder right behind it."""
+        folder, name = self.place
+        return folder.replace("/", "\0"), name
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -67,7 +73,7 @@ def read_listing(
     entries, path, found = listed(source, _describes(filename), read=metadata is None)
     raw = found if metadata is None else metadata
     return Listing(
-        entries=heapq.nsmallest(most, entries, key=lambda entry: entry.place),
+        entries=heapq.nsmallest(most, entries, key=lambda entry: entry.order),
         members=len(entries),
         size=sum(entry.size for entry in entries),
         metadata_path=None if path is None else _shown(path),

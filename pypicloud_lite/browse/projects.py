@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.browse.plain_tags import by_use, plain_words
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus, ReleaseRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.layout import file_path
@@ -34,6 +35,11 @@ class FileRow:
 
     record: FileRecord
     path: str
+
+    @property
+    def use(self) -> str:
+        """What kind of file it is and what it is for."""
+        return plain_words(self.record.filename)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,7 @@ class ProjectPages:
                 raise NotFound(f"There is no version {shown(spelling or '')} of project {name} here")
             core = reader.release_metadata(index, name, release.version)
             dependencies = self._dependencies(reader, identity, index, core)
-        rows = [FileRow(one, file_path(one)) for one in sorted(release.files, key=lambda one: str(one.filename))]
+        rows = [FileRow(one, file_path(one)) for one in sorted(release.files, key=_by_use)]
         may_write = self._gate.allows(identity, Permission.WRITE, name)
         return ProjectView(record, releases, release, core, rows, dependencies, may_write)
 
@@ -179,6 +185,10 @@ class ProjectPages:
             Dependency(text, str(names[text]) if text in names else None, here=names.get(text) in here)
             for text in texts
         ]
+
+
+def _by_use(record: FileRecord) -> Any:
+    return by_use(record.filename)
 
 
 def _required(text: str) -> ProjectName | None:

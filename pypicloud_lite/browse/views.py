@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from pyramid.request import Request
@@ -21,6 +22,7 @@ from pypicloud_lite.web.responses import PlainResponse, redirect
 _TEMPLATES = "pypicloud_lite.browse:templates/"
 _MOST_PAGES = 500
 _QUERY = 200
+_Seen = TypeVar("_Seen")
 
 
 class BrowseViews:
@@ -78,7 +80,9 @@ class BrowseViews:
         if spelling != name.value or not request.path_info.endswith("/"):
             path = f"{request.script_name}/project/{name}/"
             return redirect(path if version is None else f"{path}{quote(version, safe='')}/", permanent=True)
-        seen = self._at_login(request, lambda identity: self._projects.project(identity, self._index, name, version))
+        seen = or_login(
+            request, self._identity, lambda identity: self._projects.project(identity, self._index, name, version)
+        )
         if isinstance(seen, PlainResponse):
             return seen
         text, kind = seen.description
@@ -93,18 +97,19 @@ class BrowseViews:
             is_prerelease=is_prerelease,
         )
 
-    def _at_login(self, request: Request, ask: Any) -> Any:
-        """What is asked, or for somebody who has not logged in the way to do so: a page asks no browser for Basic."""
-        identity: Identity = self._identity(request)
-        try:
-            return ask(identity)
-        except AuthenticationRequired:
-            if request.environ.get("HTTP_ACCEPT", "").startswith("text/html"):
-                return redirect(login_path(request), permanent=False)
-            raise
-
     def _base(self, request: Request) -> str:
         return self._base_url or str(request.application_url)
+
+
+def or_login(request: Request, who: RequestIdentity, ask: Callable[[Identity], _Seen]) -> _Seen | PlainResponse:
+    """What is asked, or for somebody who has not logged in the way to do so: a page asks no browser for Basic."""
+    identity: Identity = who(request)
+    try:
+        return ask(identity)
+    except AuthenticationRequired:
+        if request.environ.get("HTTP_ACCEPT", "").startswith("text/html"):
+            return redirect(login_path(request), permanent=False)
+        raise
 
 
 def login_path(request: Request) -> str:

@@ -25,6 +25,7 @@ from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.access.tokens import Tokens
+from pypicloud_lite.browse.files.contents import Contents
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
@@ -130,6 +131,7 @@ class Services:
     simple: SimpleApi
     descriptions: Descriptions
     downloads: Downloads
+    contents: Contents
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -241,6 +243,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         simple=SimpleApi(catalog, gate, pages),
         descriptions=Descriptions(catalog, gate, pages),
         downloads=Downloads(catalog, gate),
+        contents=Contents(storage),
     )
 
 

@@ -124,6 +124,8 @@ TABLE = {
     "/project/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/project/{project:[^/]+}/{version:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
     "/project/{project:[^/]+}/{version:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
+    "/project/{project:[^/]+}/{version:[^/]+}/{filename:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
+    "/project/{project:[^/]+}/{version:[^/]+}/{filename:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     # A form there is a call that cannot be read: a fault, for whoever is not refused.
     "/RPC2": {"POST": (LOGIN_CHECKED, LOGIN_CHECKED)},
     "/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
@@ -352,7 +354,8 @@ def test_T01_every_route_for_every_identity_and_spelling(world, pattern, identit
         for artifact, statuses in zip((OWN, OTHER), expected, strict=True):
             # an address without a name in it has one spelling
             for path in dict.fromkeys(address(pattern, artifact, spelling) for spelling in SPELLINGS[artifact]):
-                sidecars = ("", ".metadata") if pattern.endswith("{filename:[^/]+}") and method == "GET" else ("",)
+                bytes_there = pattern.endswith("{filename:[^/]+}") and not pattern.startswith("/project/")
+                sidecars = ("", ".metadata") if bytes_there and method == "GET" else ("",)
                 for suffix in sidecars:
                     answer = ask(world, method, path + suffix, identity, artifact)
                     assert answer.status_int == statuses[place], (method, path + suffix)

@@ -6,10 +6,12 @@ import gzip
 import io
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from pypicloud_lite.artifacts.listing import Entry, read_listing
 from pypicloud_lite.artifacts.model import Limits
-from pypicloud_lite.kernel.errors import InvalidArtifact
+from pypicloud_lite.artifacts.reading import read_artifact
+from pypicloud_lite.kernel.errors import InvalidArtifact, InvalidName
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.testing.artifacts import (
     build_dumb,
@@ -21,9 +23,15 @@ from pypicloud_lite.testing.artifacts import (
     zip_bytes,
 )
 from pypicloud_lite.testing.bad_tars import TAR_NAME, TOP, directory, file, packed_tar, symlink
+from pypicloud_lite.testing.fuzzed_archives import archives
 
 MIB = 1024 * 1024
-WHEEL = build_wheel("demo", "1.0", description="All about it.", extra_files=[("demo/a/b.py", b"12345"), ("z.py", b"")])
+WHEEL = build_wheel(
+    "demo",
+    "1.0",
+    description="All about it.",
+    extra_files=[("demo/a/b.py", b"12345"), ("demo/c.py", b""), ("z.py", b"")],
+)
 
 
 class CountingFile(io.BytesIO):
@@ -49,13 +57,14 @@ def test_a_wheel_is_listed_folder_by_folder_with_its_metadata():
     assert [entry.path for entry in found.entries] == [
         "demo.py",
         "z.py",
+        "demo/c.py",
+        "demo/a/b.py",
         "demo-1.0.dist-info/METADATA",
         "demo-1.0.dist-info/RECORD",
         "demo-1.0.dist-info/WHEEL",
-        "demo/a/b.py",
     ]
     assert {entry.path: entry.size for entry in found.entries}["demo/a/b.py"] == 5
-    assert found.members == 6
+    assert found.members == 7
     assert found.size == sum(entry.size for entry in found.entries)
     assert found.metadata_path == "demo-1.0.dist-info/METADATA"
     assert found.metadata == WHEEL.metadata.decode()
@@ -140,3 +149,22 @@ def test_limits_on_time_members_and_names_end_in_words():
     ):
         with pytest.raises(InvalidArtifact, match=words):
             listing(sdist.data, sdist.filename, **limits)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(archive=archives())
+def test_any_archive_is_listed_or_refused_and_what_may_come_in_is_listed(archive):
+    filename, data = archive
+    try:
+        parsed = Filename.parse(filename)
+    except InvalidName:
+        return
+    try:
+        found = read_listing(io.BytesIO(data), parsed, Limits(), most=100_000)
+    except InvalidArtifact:
+        with pytest.raises((InvalidArtifact, InvalidName)):
+            read_artifact(io.BytesIO(data), parsed)
+        return
+    assert len(found.entries) == found.members
+    assert all(entry.path.isprintable() and entry.path.encode() and entry.size >= 0 for entry in found.entries)
+    (found.metadata or "").encode()  # no lone surrogate: a page can be written with it

@@ -3,9 +3,9 @@
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
+  const before = [...button.childNodes];
   button.addEventListener("click", async () => {
     const text = document.getElementById(button.dataset.copy).textContent;
-    const before = button.textContent;
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
@@ -17,7 +17,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       button.textContent = "Press Ctrl+C";
     }
     setTimeout(() => {
-      button.textContent = before;
+      button.replaceChildren(...before);
     }, 2000);
   });
 }
