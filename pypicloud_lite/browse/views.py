@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -16,6 +15,7 @@ from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, In
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version
 from pypicloud_lite.readme.readmes import Readmes
+from pypicloud_lite.web.local_paths import login_path
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
@@ -110,20 +110,6 @@ def or_login(request: Request, who: RequestIdentity, ask: Callable[[Identity], _
         if request.environ.get("HTTP_ACCEPT", "").startswith("text/html"):
             return redirect(login_path(request), permanent=False)
         raise
-
-
-def login_path(request: Request) -> str:
-    """The login page, which leads back to this one."""
-    here = request.path_info + (f"?{request.query_string}" if request.query_string else "")
-    return f"{request.script_name}/login?{urlencode({'next': here})}"
-
-
-_ON_THIS_HOST = re.compile(r"/(?:[A-Za-z0-9][^\\\x00-\x20\x7f]*)?")
-
-
-def safe_next(text: str | None) -> str:
-    """Where a form leads afterwards: a path of this server, else its home."""
-    return text if text is not None and _ON_THIS_HOST.fullmatch(text) else "/"
 
 
 def _page_number(text: str) -> int:

@@ -41,11 +41,11 @@ forwarder_headers = ""
 control_socket_disable = True
 
 # Requests on stdout, events on stderr. Neither credentials, queries nor the referring page are in a line; of what
-# pip tells about itself and its machine, the beginning is enough.
+# pip tells about itself and its machine, the beginning is enough. The number at the end is that of the events' lines.
 logger_class = "pypicloud_lite.cli.request_log.RequestLogger"
 accesslog = "-"
 errorlog = "-"
-access_log_format = '%(t)s %(h)s "%(r)s" %(s)s %(B)s %(M)sms "%(a).80s"'
+access_log_format = '%(t)s %(h)s "%(r)s" %(s)s %(B)s %(M)sms "%(a).80s" %({x-request-id}o)s'
 
 
 def pre_request(worker: Any, req: Any) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 import structlog
 from pyramid.config import Configurator
@@ -13,7 +14,8 @@ from pyramid.request import Request
 
 from pypicloud_lite.kernel import errors
 from pypicloud_lite.kernel.errors import PpcError
-from pypicloud_lite.web.pages import page
+from pypicloud_lite.web.error_pages import error_page
+from pypicloud_lite.web.request_id import request_id
 from pypicloud_lite.web.responses import Headers, PlainResponse, respond, respond_json
 
 STATUSES: dict[type[PpcError], int] = {
@@ -30,6 +32,7 @@ STATUSES: dict[type[PpcError], int] = {
     errors.InsufficientStorage: 507,
 }
 _MAX_REASON = 200
+_BROWSED = frozenset({"GET", "HEAD", "POST"})
 _ANSWERS_JSON = "pypicloud_lite.answers_json"
 _log = structlog.get_logger("pypicloud_lite.web")
 
@@ -81,16 +84,15 @@ class ErrorViews:
 
     def bug(self, error: Exception, request: Request) -> PlainResponse:
         """A fault of this server: the caller gets a number, the log the rest."""
-        request_id = secrets.token_hex(8)
         _log.error(
             "unexpected error",
-            request_id=request_id,
             method=request.environ.get("REQUEST_METHOD"),
             path=request.environ.get("PATH_INFO"),
             exc_info=error,
         )
-        message = f"The server failed; its log has the details under request id {request_id}"
-        return tell(request, 500, message, "server-error")
+        number = request_id(request)
+        message = f"The server failed; its log has the details under request id {number}"
+        return tell(request, 500, message, "server-error", more={"request_id": number})
 
     def _headers(self, error: PpcError, request: Request) -> list[tuple[str, str]]:
         headers: list[tuple[str, str]] = []
@@ -105,18 +107,28 @@ class ErrorViews:
         return headers
 
 
-def tell(request: Request, status: int, message: str, code: str, headers: Headers = ()) -> PlainResponse:
-    """Reason phrase for twine, hatch and flit; body for uv (JSON), poetry (text) and browsers (a page)."""
+def tell(
+    request: Request,
+    status: int,
+    message: str,
+    code: str,
+    headers: Headers = (),
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> PlainResponse:
+    """Reason phrase for twine, hatch and flit; body for uv (JSON), poetry (text) and browsers (a page).
+
+    ``more`` is for programs: keys that the JSON has besides.
+    """
     reason = reason_phrase(message)
     line = f"{status} {reason}"
     title = HTTPStatus(status).phrase
     all_headers = [("Cache-Control", "no-store"), ("Vary", "Accept"), *headers]
     if _wants_json(request):
         # uv and the devpi client show "code" or "message" to a person; "error" is for programs.
-        document = {"code": line, "error": code, "title": title, "message": message}
+        document = {"code": line, "error": code, "title": title, "message": message, **more}
         return respond_json(line, document, all_headers)
     if _is_browser(request):
-        return page(request, "error.jinja2", line, all_headers, number=status, title=title, message=message)
+        return error_page(request, status, line, message, all_headers)
     body = f"{line}\n".encode()
     return respond(line, [("Content-Type", "text/plain; charset=utf-8"), *all_headers], body)
 
@@ -127,8 +139,8 @@ def answers_json(request: Request) -> None:
 
 
 def _is_browser(request: Request) -> bool:
-    """Browsers name HTML first; pip and uv name it last, and get the short text."""
-    return request.environ.get("HTTP_ACCEPT", "").startswith("text/html") and request.method in {"GET", "HEAD"}
+    """Browsers name HTML first, also when they send a form; pip and uv name it last, and get the short text."""
+    return request.environ.get("HTTP_ACCEPT", "").startswith("text/html") and request.method in _BROWSED
 
 
 def _wants_json(request: Request) -> bool:

@@ -12,6 +12,7 @@ from pyramid.request import Request
 from pypicloud_lite.kernel.moment import one_moment
 from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.errors import tell
+from pypicloud_lite.web.request_id import HEADER, begin
 
 _MAX_STRAY_BODY = 64 * 1024
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
@@ -29,9 +30,10 @@ Handler = Callable[[Request], Any]
 
 
 def hygiene_tween(handler: Handler, _registry: Registry) -> Handler:
-    """Refuse what no feature should ever see, and put the security headers on every answer."""
+    """Refuse what no feature should ever see; number every request; put the security headers on every answer."""
 
     def tween(request: Request) -> Any:
+        number = begin(request)
         refusal = _refusal(request)
         if refusal is None:
             with one_moment():
@@ -43,6 +45,7 @@ def hygiene_tween(handler: Handler, _registry: Registry) -> Handler:
         for name, value in _DEFAULT_HEADERS:
             if name not in headers:
                 response.headerlist.append((name, value))
+        headers[HEADER] = number
         if "Cache-Control" not in headers:
             response.headerlist.append(("Cache-Control", "no-store"))
         return response

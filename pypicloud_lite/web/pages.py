@@ -16,6 +16,7 @@ from pyramid.request import Request
 
 from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import NotFound
+from pypicloud_lite.web.local_paths import path_of
 from pypicloud_lite.web.responses import Headers, PlainResponse, respond
 
 PAGE_POLICY = (
@@ -56,15 +57,23 @@ def _equip(config: Configurator) -> None:
 
 
 def page(
-    request: Request, template: str, status: str = "200 OK", headers: Headers = (), **values: Any
+    request: Request,
+    template: str,
+    status: str = "200 OK",
+    headers: Headers = (),
+    visitor: Visitor | None = None,
+    **values: Any,
 ) -> PlainResponse:
-    """A page out of a template, such as ``pypicloud_lite.browse:templates/home.jinja2``."""
+    """A page out of a template, such as ``pypicloud_lite.browse:templates/home.jinja2``.
+
+    ``visitor`` is whom to greet where that is not to be asked.
+    """
     greet: Greet = request.registry[_GREET]
     now = datetime.now(UTC)
     more: Mapping[str, Any] = {
-        "visitor": greet(request),
+        "visitor": greet(request) if visitor is None else visitor,
         "root": request.script_name,
-        "path": request.path_info,
+        "path": path_of(request),
         "ago": lambda moment: relative_time(moment, now),
     }
     body = render(template, {**more, **values}, request=request).encode()

@@ -20,6 +20,7 @@ from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import BackendUnavailable, CatalogUnavailable
 from pypicloud_lite.testing.catalog_values import AUTHOR, DEMO, INDEX, add, file_record
 from pypicloud_lite.testing.databases import CutOff, DatabaseMissing, new_database, open_database
+from pypicloud_lite.testing.world import PASSWORDS, World
 
 
 @pytest.fixture(params=["postgres", "mysql"])
@@ -111,6 +112,26 @@ def test_a_reader_that_was_cut_off_may_leave(server):
         proxy.cut()
     proxy.mend()
     catalog.probe()
+
+
+def test_a_browser_is_shown_a_page_meanwhile(server, tmp_path):
+    """With the number that the log has, and nobody greeted, since nobody can be asked whose cookie it is."""
+    proxy, database = server
+    url = database.engine.url.render_as_string(hide_password=False)
+    world = World(tmp_path, {"db.url": url, "pypi.auth": "config sql"})
+    try:
+        world.app.post("/login", {"username": "reader", "password": PASSWORDS["reader"]}, status=303)
+        proxy.cut()
+        for path, status in (("/search?q=x", 503), ("/account/", 503), ("/no/such/page", 404)):
+            page = world.app.get(path, headers={"Accept": "text/html,*/*;q=0.8"}, status=status)
+            assert "<h1>" in page
+            assert ">reader<" not in page
+            assert (f">{page.headers['X-Request-Id']}<" in page) is (status == 503)
+        proxy.mend()
+        world.app.get("/account/", status="*")
+        assert ">reader<" in world.app.get("/account/", status=200)
+    finally:
+        world.close()
 
 
 def test_a_writer_waits_its_turn_and_no_longer(server):

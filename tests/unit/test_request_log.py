@@ -25,7 +25,7 @@ def line(target: str, **environ: str) -> str:
         "REMOTE_ADDR": "192.0.2.1",
         **environ,
     }
-    response = SimpleNamespace(status="200 OK", sent=12, headers=[("X-Answer", "1")])
+    response = SimpleNamespace(status="200 OK", sent=12, headers=[("X-Request-Id", "0123456789abcdef")])
     asked = SimpleNamespace(headers=[("X-Asked", "1")])
     atoms = logger.atoms(response, asked, facts, timedelta(milliseconds=7))
     return gunicorn_settings.access_log_format % SafeAtoms(atoms)
@@ -60,7 +60,7 @@ def test_credentials_and_the_referring_page_are_left_out() -> None:
     assert "QU5OOkNBTkFSWQ" not in written
 
 
-def test_the_status_the_size_and_the_beginning_of_the_agent_are_there() -> None:
+def test_the_status_the_size_the_beginning_of_the_agent_and_the_request_id_are_there() -> None:
     written = line("/simple/acme/", HTTP_USER_AGENT="pip/25.0 " + "x" * 500)
-    assert written.endswith(f' 200 12 7ms "pip/25.0 {"x" * 71}"')
+    assert written.endswith(f' 200 12 7ms "pip/25.0 {"x" * 71}" 0123456789abcdef')
     assert " 192.0.2.1 " in written

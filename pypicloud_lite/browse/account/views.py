@@ -17,12 +17,12 @@ from pypicloud_lite.access.model import Identity, Scope, ScopeWord, project_patt
 from pypicloud_lite.access.security import COOKIE, RequestIdentity, claim, cookie_of
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.tokens import Tokens, WantedToken, network
-from pypicloud_lite.browse.views import login_path, safe_next
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest, NotFound, PermissionDenied, PpcError
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.web.errors import status_of
 from pypicloud_lite.web.forms import Form, read_form
+from pypicloud_lite.web.local_paths import login_path, safe_next
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, respond
 

@@ -15,7 +15,6 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import Identity, Permission, Right, Role
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.browse.views import login_path
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.journal.model import Author, Outcome
 from pypicloud_lite.journal.sql import AuditQuestion, entries
@@ -23,6 +22,7 @@ from pypicloud_lite.kernel.errors import InvalidRequest, NotFound, PpcError
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.web.errors import status_of
 from pypicloud_lite.web.forms import Form, read_form
+from pypicloud_lite.web.local_paths import login_path
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect, respond
 
