@@ -13,13 +13,14 @@ from pyramid.tweens import INGRESS
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
-from pypicloud_lite.access.transfer import exported
+from pypicloud_lite.browse.account.logging_in import LoggingIn
 from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
 from pypicloud_lite.browse.manage.views import ManagePages, ManageServices
 from pypicloud_lite.browse.projects import ProjectPages
+from pypicloud_lite.browse.register.views import RegisterPages
 from pypicloud_lite.browse.views import BrowseViews
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.journal.model import Author
@@ -162,6 +163,7 @@ def _mount(config: Configurator, services: Services) -> None:
 
 def _mount_account(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
     settings = services.settings
+    login, base_url = settings.get(LoginSettings), settings.get(WebSettings).base_url
     account = AccountPages(
         AccountServices(
             services.authenticator,
@@ -169,22 +171,30 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
             services.sessions,
             services.administration,
             services.tokens,
-            settings.get(LoginSettings),
+            services.registration,
+            login,
         ),
         identity,
-        settings.get(WebSettings).base_url,
+        base_url,
     )
+    register = RegisterPages(services.registration, LoggingIn(services.access, services.sessions, login))
     add("login", *_with_slash("/login"), GET=account.login, POST=account.log_in)
     add("logout", *_with_slash("/logout"), POST=account.log_out)
+    add("register", *_with_slash("/register"), GET=register.form, POST=register.send)
     add("account", *_with_slash("/account"), GET=account.account)
     add("account.token", "/account/token", POST=account.create_token)
     add("account.revoke", "/account/token/revoke", POST=account.revoke_token)
     add("account.password", "/account/password", POST=account.change_password)
     manage = ManagePages(
-        ManageServices(services.administration, services.access, services.gate, services.database), identity
+        ManageServices(
+            services.administration, services.access, services.gate, services.database, services.registration
+        ),
+        identity,
+        base_url,
     )
     add("manage", *_with_slash("/manage"), GET=manage.home)
     add("manage.users", "/manage/users", GET=manage.users, POST=manage.change_users)
+    add("manage.invite", "/manage/users/invite", POST=manage.invite)
     add("manage.groups", "/manage/groups", GET=manage.groups, POST=manage.change_groups)
     add("manage.rules", "/manage/rules", GET=manage.rules, POST=manage.change_rules)
     add("manage.journal", "/manage/journal", GET=manage.journal)
@@ -223,12 +233,12 @@ def _api_views(
     return ApiViews(
         packages=PackageViews(services.listings, removals, yanking, statuses, identity, index, base_url),
         login=LoginViews(
-            services.authenticator, directory, services.sessions, administration, services.signup, identity, login
+            services.authenticator, directory, services.sessions, administration, services.registration, identity, login
         ),
         account=AccountViews(services.tokens, identity, login),
-        people=PeopleViews(administration, directory, services.signup, identity, base_url),
+        people=PeopleViews(administration, directory, services.registration, identity, base_url),
         rules=RuleViews(administration, directory, services.gate, identity),
-        server=ServerViews(Audit(services.database), identity, rebuild, lambda: exported(directory, administration)),
+        server=ServerViews(Audit(services.database), identity, rebuild, services.export_people),
         download=download,
         upload=upload,
         reference=reference,

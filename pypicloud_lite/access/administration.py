@@ -15,7 +15,7 @@ from pypicloud_lite.access.backends.sql import SqlAccess
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.grants import Kind
-from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, required_pattern
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, may_own, required_pattern
 from pypicloud_lite.access.names import new_group_name, new_username
 from pypicloud_lite.access.passwords import PasswordHasher
 from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter, writing
@@ -146,8 +146,13 @@ class Administration:
             writer.set_role(role, kind, who, held=held)
 
     def set_right(self, project: str, kind: Kind, who: str, right: Right, author: Author, *, given: bool) -> None:
-        """Grant one right on a project or pattern to a user or group of any backend, or revoke it."""
+        """Grant one right on a project or pattern to a user or group of any backend, or revoke it.
+
+        :class:`Conflict` where everybody would be an owner.
+        """
         pattern = required_pattern(project)
+        if given and right is Right.OWNER and not may_own(kind, who):
+            raise Conflict(f"The group {who} cannot be the owner of {pattern}: name a user or a group of your own")
         with self._writing(author) as writer:
             if given:
                 self._require_known(kind, who)

@@ -27,6 +27,11 @@ class Right(StrEnum):
     OWNER = "owner"
 
 
+def may_own(kind: str, who: str) -> bool:
+    """Whether a rule can make the user or group an owner: not everybody, nor all who log in."""
+    return kind == "user" or who not in BUILT_IN_GROUPS
+
+
 class Role(StrEnum):
     """What somebody may do to every project, whatever its rules say; a writer reads too, an admin does all."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pypicloud_lite.access.model import AUTHENTICATED, EVERYONE, Identity, Permission, Right, Role, Target
+from pypicloud_lite.access.model import (
+    AUTHENTICATED,
+    BUILT_IN_GROUPS,
+    EVERYONE,
+    Identity,
+    Permission,
+    Right,
+    Role,
+    Target,
+)
 
 _RIGHT_BEHIND = MappingProxyType(
     {
@@ -58,7 +67,8 @@ def decide(identity: Identity, permission: Permission, target: Target, rules: Ru
 
     Nobody gets more than its token's scope. Admins hold every permission; readers and writers by role theirs on
     every project. A project with any grant forgets the defaults; rights add up over the user's own grant and those
-    of every group; writing does not imply reading, owning implies both. OVERWRITE, DELETE and FILL_CACHE need
+    of every group; writing does not imply reading, owning implies both, and is given by no rule for a built-in group.
+    OVERWRITE, DELETE and FILL_CACHE need
     membership in one of their groups too, DELETE not from an owner; whoever may DELETE may YANK, which does less.
     """
     return judge(identity, permission, target, rules).allowed
@@ -129,6 +139,8 @@ def _granted(identity: Identity, groups: frozenset[str], right: Right, target: T
     if identity.username is not None and not sufficient.isdisjoint(grants.users.get(identity.username, ())):
         return f"a rule for user {identity.username}"
     for group in groups & grants.groups.keys():
-        if not sufficient.isdisjoint(grants.groups[group]):
+        # Nobody owns a project by being anybody, however such a rule came to be.
+        enough = {right} - {Right.OWNER} if group in BUILT_IN_GROUPS else sufficient
+        if not enough.isdisjoint(grants.groups[group]):
             return f"a rule for group {group}"
     return None

@@ -11,7 +11,7 @@ from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.grants import Kind
-from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, may_own
 from pypicloud_lite.access.names import is_kept
 from pypicloud_lite.access.passwords import identify
 from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter
@@ -78,13 +78,7 @@ def import_document(document: AclDocument, writer: AccessWriter, known: Mapping[
             writer.set_role(Role.ADMIN, "user", user.username, held=True)
     people = writer.everybody() | elsewhere.keys()
     _import_groups(document, writer, people, done)
-    groups = writer.facts().groups.keys() | BUILT_IN_GROUPS
-    for kind, pattern, who, right in _rules(document):
-        # pypicloud left the rules of a deleted user behind: they must not be those of the next one of that name.
-        if who in (people if kind == "user" else groups):
-            done.rules += writer.set_right(pattern, kind, who, right, given=True)
-        else:
-            done.remarks.append(f"the rule for {kind} {shown(who)} on {pattern} was left out: there is no such {kind}")
+    _import_rules(document, writer, people, done)
     if document.allow_register:
         writer.set_register(allowed=True)
     return done
@@ -154,6 +148,18 @@ def _import_groups(document: AclDocument, writer: AccessWriter, people: Abstract
             done.groups += 1
         for member in members & people:
             writer.set_member(group, member, member=True)
+
+
+def _import_rules(document: AclDocument, writer: AccessWriter, people: AbstractSet[str], done: Imported) -> None:
+    groups = writer.facts().groups.keys() | BUILT_IN_GROUPS
+    for kind, pattern, who, right in _rules(document):
+        # pypicloud left the rules of a deleted user behind: they must not be those of the next one of that name.
+        if who not in (people if kind == "user" else groups):
+            done.remarks.append(f"the rule for {kind} {shown(who)} on {pattern} was left out: there is no such {kind}")
+        elif right is Right.OWNER and not may_own(kind, who):
+            done.remarks.append(f"the rule for {kind} {who} on {pattern} was left out: that group cannot be an owner")
+        else:
+            done.rules += writer.set_right(pattern, kind, who, right, given=True)
 
 
 def _rules(document: AclDocument) -> Iterator[tuple[Kind, str, str, Right]]:

@@ -14,7 +14,7 @@ import click
 
 from pypicloud_lite.access.acl_document import AclDocument, dump, parse
 from pypicloud_lite.access.pypicloud_tables import read_tables
-from pypicloud_lite.access.transfer import exported, imported, ini_lines
+from pypicloud_lite.access.transfer import imported, ini_lines
 from pypicloud_lite.cli.config_file import config_argument
 from pypicloud_lite.cli.operator import operating, refuses_clearly
 from pypicloud_lite.kernel.errors import InvalidRequest
@@ -34,7 +34,7 @@ _MOST = 256 * 1024 * 1024
 def export_people(config: Path | None, output: Path | None) -> None:
     """Write all users, groups and rules of CONFIG's server down as JSON, hashes of passwords included."""
     with operating(config, "ppc-export") as operator:
-        document = exported(operator.services.access, operator.services.administration)
+        document = operator.services.export_people(operator.author)
     text = json.dumps(dump(document), indent=1).encode() + b"\n"
     if output is None:
         sys.stdout.buffer.write(text)

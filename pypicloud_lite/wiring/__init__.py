@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from pypicloud_lite.access.acl_document import AclDocument
 from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.directory import Directory
@@ -21,10 +22,12 @@ from pypicloud_lite.access.passwords import ADMITTED, PasswordHasher
 from pypicloud_lite.access.port import AccessContext
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.recollection import Recollection
+from pypicloud_lite.access.registration import Registration
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.access.tokens import Tokens
+from pypicloud_lite.access.transfer import exported
 from pypicloud_lite.browse.files.contents import Contents
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.catalog.sql import SqlCatalog
@@ -32,7 +35,9 @@ from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.refusals import Refusals
+from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import IndexName
@@ -118,7 +123,7 @@ class Services:
     logins: Logins
     tokens: Tokens
     sessions: Sessions
-    signup: SignupTokens
+    registration: Registration
     administration: Administration
     refusals: Refusals
     readmes: Readmes
@@ -141,6 +146,12 @@ class Services:
     def resync(self, heartbeat: Callable[[], None] = lambda: None, progress: Progress = _in_silence) -> Report:
         """Rebuild the catalog from storage."""
         return Resync(self.storage, self.catalog, self.ingest, self.index, self.clock, heartbeat, progress).run()
+
+    def export_people(self, author: Author) -> AclDocument:
+        """Users with the hashes of their passwords, groups and rules; the journal says who took them."""
+        with self.database.write() as connection:
+            append(connection, self.clock(), author, "export people")
+        return exported(self.access, self.administration)
 
     def first_rebuild(self, progress: Progress = _in_silence) -> FirstRebuild:
         """The very first rebuild."""
@@ -214,6 +225,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     recollection = Recollection(access)
     tokens = Tokens(database, clock, access, recollection)
     sessions = Sessions(database, clock, recollection, login.idle_time, login.cookie_secret)
+    administration = Administration(database, clock, access, context.hasher)
+    signup = SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock)
     ingest = Ingest(storage, catalog, clock)
     pages = PageCache(settings.get(ServeSettings).page_cache)
     return Services(
@@ -230,8 +243,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         logins=Logins(authenticator, tokens, sessions),
         tokens=tokens,
         sessions=sessions,
-        signup=SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock),
-        administration=Administration(database, clock, access, context.hasher),
+        registration=Registration(administration, signup, authenticator.throttle, database, clock),
+        administration=administration,
         refusals=Refusals(database, clock),
         readmes=Readmes(),
         ingest=ingest,

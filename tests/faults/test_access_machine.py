@@ -378,6 +378,8 @@ class AccessMachine(RuleBasedStateMachine):
             return caller.is_admin if "*" in pattern else self.model.may(caller, "grant", pattern)
 
         outcome = 404 if given and not self.is_known(*holder) else 200
+        if given and right == "owner" and holder in {("group", "everyone"), ("group", "authenticated")}:
+            outcome = 409
         has = right in self.model.rules.get((pattern, *holder), ())
         actions = [] if has == given else ["grant" if given else "revoke"]
         path = f"/admin/package/{pattern}/{holder[0]}/{holder[1]}/{right}"

@@ -229,10 +229,13 @@ PAGES = {
     "/upload": {"GET": (row(302, 200, 200, 200, 200, owner=200, tokens=(200,) * 6), None)},
     "/login": {"GET": (ANYONE, None), "POST": NO_FORM},
     "/logout": {"POST": NO_FORM},
+    # Nobody may ask for an account here.
+    "/register": {"GET": ((403,) * len(IDENTITIES), None), "POST": NO_FORM},
     "/account": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
     "/manage": {"GET": ((302,) * len(IDENTITIES), None)},
     **{f"/manage/{one}": {"GET": (MANAGE, None), "POST": NO_FORM} for one in ("users", "groups", "rules")},
     "/manage/journal": {"GET": (MANAGE, None)},
+    "/manage/users/invite": {"POST": NO_FORM},
     "/account/token": {"POST": NO_FORM},
     "/account/token/revoke": {"POST": NO_FORM},
     "/account/password": {"POST": NO_FORM},
@@ -440,6 +443,7 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 
 SINGLE = {
     *(f"/manage/{one}" for one in ("users", "groups", "rules", "journal")),
+    "/manage/users/invite",
     "/search",
     "/upload",
     "/account/token",

@@ -98,6 +98,17 @@ def test_T36_a_rebuild_says_who_asked_for_it(world):
     assert (entry.action, entry.author.name, entry.author.address) == ("rebuild", "admin", "192.0.2.1")
 
 
+def test_T36_an_export_and_a_registration_token_say_who_asked(world):
+    (export,) = added(world, lambda: world.get("/admin/acl.json.gz", "admin", 200))
+    assert (export.action, export.author.name, export.author.address) == ("export people", "admin", "192.0.2.1")
+    token = world.get("/admin/token/dora", "admin", 200).json["token"]
+    (issued,) = entries(world, action="issue registration token")
+    assert (issued.subject, issued.author.name, issued.outcome) == ("dora", "admin", Outcome.DONE)
+    assert token not in str(entries(world))
+    for path in ("/admin/acl.json.gz", "/admin/token/dora"):
+        assert added(world, lambda path=path: world.get(path, "writer", 403)) == []
+
+
 def test_T36_by_a_token_the_entry_names_it(world):
     made = world.send("POST", "/api/token", "writer", 201, {"name": "ci", "permissions": ["upload"]}).json
     headers = {"Authorization": basic("__token__", made["token"])}

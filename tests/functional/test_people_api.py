@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pypicloud_lite.access.model import Right
 from pypicloud_lite.access.passwords import hash_password
+from pypicloud_lite.access.sql_writer import writing
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.world import basic
 
 ADMIN = {"pypi.auth": "config sql"}
@@ -254,7 +257,7 @@ def test_registration_is_limited(world):
 def test_a_registration_token_makes_one_account_once(make_world):
     world = make_world({**ADMIN, "auth.signing_key": "s" * 32})
     issued = ask(world, "GET", "/admin/token/dora").json
-    assert issued["token_url"].endswith(f"/acct/login#/?token={issued['token']}")
+    assert issued["token_url"].endswith(f"/register?token={issued['token']}")
     answer = world.app.put_json("/acct/tokenRegister", {"token": issued["token"], "password": "dora-pw"})
     assert answer.json["next"] == "/"
     assert world.app.get("/api/user").json["username"] == "dora"
@@ -320,3 +323,16 @@ def test_t36_a_forged_request_of_a_session_is_in_the_journal(world):
     world.services.refusals.write()
     (line,) = ask(world, "GET", "/admin/journal?outcome=refused").json["entries"]
     assert (line["author"], line["action"], line["subject"]) == ("reader", "refuse", "PUT /admin/group/{group:[^/]+}")
+
+
+@pytest.mark.parametrize("group", ["everyone", "authenticated"])
+def test_nobody_owns_a_project_by_being_anybody(world, group):
+    refused = ask(world, "PUT", f"/admin/package/tool/group/{group}/owner", status=409).json["message"]
+    assert refused == f"The group {group} cannot be the owner of tool: name a user or a group of your own"
+    ask(world, "PUT", f"/admin/package/too*/group/{group}/owner", status=409)
+    ask(world, "PUT", f"/admin/package/tool/group/{group}/read")
+    # A rule of before goes on to stand there, gives nothing, and can be taken away.
+    with writing(world.services.database, world.services.clock, Author("test")) as writer:
+        writer.set_right("tool", "group", group, Right.OWNER, given=True)
+    ask(world, "PUT", "/admin/package/tool/user/reader/read", "writer", 403)
+    ask(world, "DELETE", f"/admin/package/tool/group/{group}/owner")

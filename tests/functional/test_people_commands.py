@@ -165,3 +165,6 @@ def test_rules_are_granted_listed_and_revoked(run, world):
     run(ppc_access, "revoke", "tool", "user", "reader", "owner")
     world.send("PUT", "/admin/package/tool/user/outsider/read", "reader", 403)
     assert "no user" in run(ppc_access, "grant", "tool", "user", "nobody", "read", status=1).output
+    for group in ("everyone", "authenticated"):
+        refused = run(ppc_access, "grant", "tool", "group", group, "owner", status=1).output
+        assert f"The group {group} cannot be the owner of tool" in refused

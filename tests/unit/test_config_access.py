@@ -279,3 +279,13 @@ def test_49_settings_do_not_show_hashes() -> None:
     settings = ConfigAccessSettings.model_validate({"*": {"user.alice": ALICE}})
     assert ALICE not in repr(settings)
     assert ALICE not in repr(read_keys(settings.entries))
+
+
+@pytest.mark.parametrize("group", ["everyone", "authenticated"])
+def test_a_built_in_group_is_no_owner(group: str) -> None:
+    """The project has its rule all the same: what the defaults give is not given instead."""
+    access = config({"user.alice": ALICE, f"package.tool.group.{group}": "owner", "package.lib.group.devs": "owner"})
+    (warning,) = access.warnings  # type: ignore[attr-defined]  # its own
+    assert warning.startswith(f"package.tool.group.{group}: the group {group} cannot be an owner")
+    assert access.grant_book().of(ProjectName("tool")).groups == {group: frozenset()}
+    assert access.grant_book().of(ProjectName("lib")).groups == {"devs": frozenset({Right.OWNER})}

@@ -53,6 +53,8 @@ GRANTS = {
     "authenticated:r alice:w": Grants(users={"alice": W}, groups={AUTHENTICATED: R}),
     "alice:o": Grants(users={"alice": O}),
     "devs:o": Grants(groups={"devs": O}),
+    "everyone:o": Grants(groups={EVERYONE: O}),
+    "authenticated:ro": Grants(groups={AUTHENTICATED: R | O}),
 }
 # Grants -> caller -> the permissions held under the default rules. Nobody but an admin may overwrite by default.
 LETTERS = {
@@ -81,6 +83,8 @@ TABLE = {
     "authenticated:r alice:w": {"anonymous": "", "user": "rf", "alice": "rfwdy", "dev": "rf"},
     "alice:o": {"anonymous": "", "user": "", "alice": OWNED, "dev": ""},
     "devs:o": {"anonymous": "", "user": "", "alice": "", "dev": OWNED},
+    "everyone:o": {"anonymous": "", "user": "", "alice": "", "dev": ""},
+    "authenticated:ro": {"anonymous": "", "user": "rf", "alice": "rf", "dev": "rf"},
 }
 ALWAYS = {"admin": "rwodyfsga", "reading role": "rf", "writing role": "rfwdy"}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pypicloud_lite.access.grants import NO_RULES, GrantBook, GrantTable, Kind, Rule
-from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, is_pattern, project_pattern
+from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, is_pattern, may_own, project_pattern
 from pypicloud_lite.access.passwords import identify, is_weak
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import ProjectName, shown
@@ -100,6 +100,11 @@ class _Reader:
             return
         if len(separators) > 1:
             self._warnings.append(f"{key} was read as project {shown(spelling)} and {kind} {shown(who)}")
+        if Right.OWNER in rights and not may_own(kind, who):
+            rights -= {Right.OWNER}
+            self._warnings.append(
+                f"{key}: the group {who} cannot be an owner, so this gives no such right: name others"
+            )
         rule = (project, kind, who)
         other, before = self._rules.setdefault(rule, (key, rights))
         if before != rights:

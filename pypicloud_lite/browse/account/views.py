@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,17 +15,26 @@ from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.model import Identity, Scope, ScopeWord, project_pattern
+from pypicloud_lite.access.registration import Registration
 from pypicloud_lite.access.security import COOKIE, RequestIdentity, claim, cookie_of
 from pypicloud_lite.access.sessions import Sessions
 from pypicloud_lite.access.tokens import Tokens, WantedToken, network
+from pypicloud_lite.browse.account.logging_in import LoggingIn, see_other
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest, NotFound, PermissionDenied, PpcError
+from pypicloud_lite.kernel.errors import (
+    AuthenticationRequired,
+    BackendUnavailable,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    PpcError,
+)
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.web.errors import status_of
 from pypicloud_lite.web.forms import Form, read_form
 from pypicloud_lite.web.local_paths import login_path, safe_next
 from pypicloud_lite.web.pages import page
-from pypicloud_lite.web.responses import PlainResponse, respond
+from pypicloud_lite.web.responses import PlainResponse
 
 _TEMPLATES = "pypicloud_lite.browse:templates/"
 _DAYS = (30, 90, 365)
@@ -39,6 +49,7 @@ class AccountServices:
     sessions: Sessions
     administration: Administration
     tokens: Tokens
+    registration: Registration
     settings: LoginSettings
 
 
@@ -47,6 +58,7 @@ class AccountPages:
 
     def __init__(self, services: AccountServices, identity: RequestIdentity, base_url: str | None) -> None:
         self._services = services
+        self._logging_in = LoggingIn(services.directory, services.sessions, services.settings)
         self._identity = identity
         self._base_url = base_url
 
@@ -63,7 +75,7 @@ class AccountPages:
             known = self._services.authenticator.identify(username, form.text("password"), request.remote_addr)
         except AuthenticationRequired as error:
             return self._login_page(request, target, error, "403 Forbidden")
-        return self._start(request, known.username or "", target)
+        return self._logging_in.start(request, known.username or "", target)
 
     def log_out(self, request: Request) -> PlainResponse:
         """End the session."""
@@ -71,7 +83,7 @@ class AccountPages:
         cookie = cookie_of(request)
         if cookie is not None:
             self._services.sessions.end(cookie, _author(request, identity))
-        answer = _see_other(request, "/")
+        answer = see_other(request, "/")
         answer.delete_cookie(COOKIE, path=request.script_name or "/")
         return answer
 
@@ -79,7 +91,7 @@ class AccountPages:
         """One's own page."""
         identity = self._identity(request)
         if not identity.is_authenticated:
-            return _see_other(request, login_path(request).removeprefix(request.script_name))
+            return see_other(request, login_path(request).removeprefix(request.script_name))
         return self._account_page(request, _whole(identity))
 
     def create_token(self, request: Request) -> PlainResponse:
@@ -99,7 +111,7 @@ class AccountPages:
         if not number.isascii() or not number.isdecimal() or len(number) > 18:  # noqa: PLR2004  a 64-bit number
             raise NotFound(f"{shown(number)} is not the number of any token")
         self._services.tokens.revoke(identity.username or "", int(number), _author(request, identity))
-        return _see_other(request, "/account/")
+        return see_other(request, "/account/")
 
     def change_password(self, request: Request) -> PlainResponse:
         """Another password, and a new session."""
@@ -115,7 +127,7 @@ class AccountPages:
             self._services.administration.set_password(username, form.text("new"), _author(request, identity))
         except PpcError as error:
             return self._account_page(request, identity, refused=error)
-        return self._start(request, username, "/account/")
+        return self._logging_in.start(request, username, "/account/")
 
     def _sent(self, request: Request) -> tuple[Form, Identity]:
         form = read_form(request)
@@ -146,7 +158,10 @@ class AccountPages:
     def _login_page(
         self, request: Request, target: str, error: PpcError | None, status: str = "200 OK"
     ) -> PlainResponse:
-        return page(request, f"{_TEMPLATES}login.jinja2", status, target=target, error=error)
+        registers = False
+        with suppress(BackendUnavailable):
+            registers = self._services.registration.is_open()
+        return page(request, f"{_TEMPLATES}login.jinja2", status, target=target, error=error, registers=registers)
 
     def _account_page(self, request: Request, identity: Identity, **more: Any) -> PlainResponse:
         refused: PpcError | None = more.get("refused")
@@ -167,21 +182,6 @@ class AccountPages:
             **values,
         )
 
-    def _start(self, request: Request, username: str, target: str) -> PlainResponse:
-        services = self._services
-        account = services.directory.lookup(username)
-        if account is None:
-            raise NotFound("This user was removed just now")
-        old, author = cookie_of(request), Author(username, request.remote_addr, "password")
-        if old is not None:
-            services.sessions.end(old, author)
-        cookie, _ = services.sessions.start(account, author, request.user_agent)
-        answer = _see_other(request, target)
-        secure = services.settings.secure or request.scheme == "https"
-        path = request.script_name or "/"
-        answer.set_cookie(COOKIE, cookie, path=path, secure=secure, httponly=True, samesite="Lax")
-        return answer
-
 
 def _whole(identity: Identity) -> Identity:
     if not identity.is_whole:
@@ -198,8 +198,3 @@ def _networks(text: str) -> tuple[str, ...]:
 
 def _author(request: Request, identity: Identity) -> Author:
     return Author(identity.username, request.remote_addr, identity.credential)
-
-
-def _see_other(request: Request, path: str) -> PlainResponse:
-    location = f"{request.script_name}{path}"
-    return respond("303 See Other", [("Location", location), ("Cache-Control", "no-store")], b"")

@@ -14,6 +14,7 @@ from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import Identity, Permission, Right, Role
+from pypicloud_lite.access.registration import Registration
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.journal.model import Author, Outcome
@@ -38,14 +39,16 @@ class ManageServices:
     directory: Directory
     gate: Gate
     database: Database
+    registration: Registration
 
 
 class ManagePages:
     """Users and groups, rules and why, the journal; for administrators."""
 
-    def __init__(self, services: ManageServices, identity: RequestIdentity) -> None:
+    def __init__(self, services: ManageServices, identity: RequestIdentity, base_url: str | None) -> None:
         self._services = services
         self._identity = identity
+        self._base_url = base_url
 
     def home(self, request: Request) -> PlainResponse:
         """The first of the pages."""
@@ -78,6 +81,17 @@ class ManagePages:
     def change_rules(self, request: Request) -> PlainResponse:
         """Grant a right, or revoke it."""
         return self._changed(request, self._change_rule, self._rules, "/manage/rules")
+
+    def invite(self, request: Request) -> PlainResponse:
+        """A link with which somebody makes the account of a name; shown this once."""
+        form, author = self._sent(request)
+        username = form.text("username").strip()
+        try:
+            token = self._services.registration.invite(username, author)
+        except PpcError as error:
+            return self._users(request, refused=error)
+        link = f"{self._base_url or request.application_url}/register?{urlencode({'token': token})}"
+        return self._users(request, invited=(username, link))
 
     def _change_user(self, form: Form, author: Author) -> None:
         administration, username = self._services.administration, form.text("username")
@@ -123,6 +137,8 @@ class ManagePages:
             "pending": administration.pending(),
             "registers": administration.allows_register(),
             "mutable": administration.is_possible,
+            "invites": self._services.registration.has_tokens,
+            "invited": more.get("invited"),
         }
         return _page(request, "users", values, more)
 
@@ -179,15 +195,19 @@ class ManagePages:
         show: Callable[..., PlainResponse],
         path: str,
     ) -> PlainResponse:
-        form = read_form(request)
-        identity = self._identity.by_form(request, form.text("csrf_token"))
-        self._services.gate.require_administrator(identity, "manage this server")
+        form, author = self._sent(request)
         try:
-            change(form, Author(identity.username, request.remote_addr, identity.credential))
+            change(form, author)
         except PpcError as error:
             return show(request, refused=error)
         location = [("Location", f"{request.script_name}{path}"), ("Cache-Control", "no-store")]
         return respond("303 See Other", location, b"")
+
+    def _sent(self, request: Request) -> tuple[Form, Author]:
+        form = read_form(request)
+        identity = self._identity.by_form(request, form.text("csrf_token"))
+        self._services.gate.require_administrator(identity, "manage this server")
+        return form, Author(identity.username, request.remote_addr, identity.credential)
 
 
 def _page(request: Request, name: str, values: Mapping[str, Any], more: Mapping[str, Any]) -> PlainResponse:

@@ -11,9 +11,9 @@ from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.model import Identity, Scope
+from pypicloud_lite.access.registration import Registration
 from pypicloud_lite.access.security import COOKIE, RequestIdentity, claim, cookie_of
 from pypicloud_lite.access.sessions import Sessions
-from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.access.tokens import Tokens, WantedToken, described, token_document
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest, PermissionDenied
@@ -38,7 +38,7 @@ class LoginViews:
         directory: Directory,
         sessions: Sessions,
         administration: Administration,
-        signup: SignupTokens,
+        registration: Registration,
         identity: RequestIdentity,
         settings: LoginSettings,
     ) -> None:
@@ -46,7 +46,7 @@ class LoginViews:
         self._directory = directory
         self._sessions = sessions
         self._administration = administration
-        self._signup = signup
+        self._registration = registration
         self._identity = identity
         self._settings = settings
 
@@ -83,12 +83,7 @@ class LoginViews:
     def register_by_token(self, request: Request) -> PlainResponse:
         """Make the account that a registration token is for, and log in."""
         wanted = parameters(request, SignupParameters)
-        username, expires = self._signup.read(wanted.token)
-        self._authenticator.throttle.attempt(username, request.remote_addr or "")
-        author = Author(username, request.remote_addr)
-        self._administration.use_signup(wanted.token, username, expires, wanted.password, author)
-        self._authenticator.throttle.withdraw(username, request.remote_addr or "")
-        return self._start(request, username)
+        return self._start(request, self._registration.redeem(wanted.token, wanted.password, request.remote_addr))
 
     def change_password(self, request: Request) -> PlainResponse:
         """One's own, where it is in the database; other sessions end."""
@@ -105,9 +100,7 @@ class LoginViews:
         return respond("200 OK", [], b"")
 
     def _register(self, request: Request, username: str, password: str) -> PlainResponse:
-        # Anybody may ask, and each costs a hash and a row: counted as guesses at a password are.
-        self._authenticator.throttle.attempt("", request.remote_addr or "")
-        self._administration.request_account(username, password, Author(None, request.remote_addr))
+        self._registration.ask(username, password, request.remote_addr)
         return respond("200 OK", [], b"")
 
     def _start(self, request: Request, username: str) -> PlainResponse:

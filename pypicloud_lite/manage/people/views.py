@@ -16,8 +16,8 @@ from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Permission, Right, Role, is_pattern, required_pattern
+from pypicloud_lite.access.registration import Registration
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.access.signup import SignupTokens
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.sql import AuditQuestion
 from pypicloud_lite.kernel.errors import NotFound
@@ -42,13 +42,13 @@ class PeopleViews:
         self,
         administration: Administration,
         directory: Directory,
-        signup: SignupTokens,
+        registration: Registration,
         identity: RequestIdentity,
         base_url: str | None,
     ) -> None:
         self._administration = administration
         self._directory = directory
-        self._signup = signup
+        self._registration = registration
         self._identity = identity
         self._base_url = base_url
 
@@ -163,10 +163,10 @@ class PeopleViews:
         return _done()
 
     def signup_token(self, request: Request) -> PlainResponse:
-        """A registration token for a name; nothing changes until it is used."""
-        token = self._signup.issue(_name(request, "username"))
+        """A registration token for a name; no user is there until it is used."""
+        token = self._registration.invite(_name(request, "username"), self._identity.author(request)[1])
         base = self._base_url or request.application_url
-        return respond_json("200 OK", {"token": token, "token_url": f"{base}/acct/login#/?token={quote(token)}"})
+        return respond_json("200 OK", {"token": token, "token_url": f"{base}/register?token={quote(token)}"})
 
 
 class RuleViews:
@@ -224,7 +224,7 @@ class ServerViews:
         audit: Audit,
         identity: RequestIdentity,
         rebuild: Callable[[Author], dict[str, Any]],
-        people: Callable[[], AclDocument],
+        people: Callable[[Author], AclDocument],
     ) -> None:
         self._audit = audit
         self._identity = identity
@@ -239,9 +239,9 @@ class ServerViews:
         last = entries[-1].id if len(entries) == wanted.limit else None
         return respond_json("200 OK", {"entries": [shown_entry(entry) for entry in entries], "next": last})
 
-    def people(self, _request: Request) -> PlainResponse:
+    def people(self, request: Request) -> PlainResponse:
         """Users with the hashes of their passwords, groups and rules: a file, for ppc-import."""
-        data = gzip.compress(json.dumps(dump(self._people())).encode())
+        data = gzip.compress(json.dumps(dump(self._people(self._identity.author(request)[1]))).encode())
         headers = [("Content-Type", "application/gzip"), ("Content-Disposition", 'attachment; filename="acl.json.gz"')]
         return respond("200 OK", headers, data)
 
