@@ -14,6 +14,7 @@ from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.browse.account.logging_in import LoggingIn
+from pypicloud_lite.browse.account.mine import Mine
 from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
@@ -172,6 +173,7 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
             services.administration,
             services.tokens,
             services.registration,
+            Mine(services.catalog, services.access, services.gate, services.database, services.index),
             login,
         ),
         identity,
@@ -185,6 +187,9 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("account.token", "/account/token", POST=account.create_token)
     add("account.revoke", "/account/token/revoke", POST=account.revoke_token)
     add("account.password", "/account/password", POST=account.change_password)
+    add("account.actions", "/account/actions", GET=account.actions)
+    add("account.session", "/account/sessions/end", POST=account.end_session)
+    add("account.sessions", "/account/sessions/end-others", POST=account.end_other_sessions)
     manage = ManagePages(
         ManageServices(
             services.administration, services.access, services.gate, services.database, services.registration

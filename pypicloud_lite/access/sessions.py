@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from itsdangerous import BadSignature, Signer
@@ -38,6 +39,25 @@ _SEEN = (
 )
 _END = delete(sessions).where(sessions.c.digest == bindparam("sought"))
 _END_EXPIRED = delete(sessions).where(sessions.c.expires_at < bindparam("before"))
+_OF_USER = (
+    select(
+        sessions.c.digest,
+        sessions.c.username,
+        sessions.c.created_at,
+        sessions.c.seen_at,
+        sessions.c.address,
+        sessions.c.user_agent,
+    )
+    .where(
+        sessions.c.username == bindparam("who"),
+        sessions.c.account_version == bindparam("version"),
+        sessions.c.expires_at > bindparam("now"),
+    )
+    .order_by(sessions.c.seen_at.desc(), sessions.c.digest)
+    .limit(bindparam("count"))
+)
+_END_OF_USER = delete(sessions).where(sessions.c.username == bindparam("who"), sessions.c.digest == bindparam("sought"))
+_END_OTHERS = delete(sessions).where(sessions.c.username == bindparam("who"), sessions.c.digest != bindparam("sought"))
 _KEY = select(access_state.c.signing_key)
 
 
@@ -47,6 +67,17 @@ class Session:
 
     identity: Identity
     csrf_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A login of somebody's that goes on; ``handle`` names it, and lets nobody in. ``seen_at`` is right to minutes."""
+
+    handle: str
+    created_at: datetime
+    seen_at: datetime
+    address: str | None
+    user_agent: str | None
 
 
 class Sessions:
@@ -120,6 +151,35 @@ class Sessions:
             if gone:
                 append(connection, self._clock(), author, "log out", subject=whose)
         return gone
+
+    def of(self, account: Account, limit: int) -> Sequence[OpenSession]:
+        """The sessions of a user that go on, those seen last first."""
+        parameters = {"who": account.username, "version": account.version, "now": self._clock(), "count": limit}
+        with asking(self._database) as connection:
+            rows = connection.execute(_OF_USER, parameters).all()
+        return [OpenSession(digest, *rest) for digest, who, *rest in rows if who == account.username]
+
+    def handle(self, cookie: str | None) -> str | None:
+        """What :meth:`of` calls the session of a cookie; None for a cookie that is none."""
+        number = None if cookie is None else self._number(cookie)
+        return None if number is None else _digest(number)
+
+    def end_of(self, username: str, handle: str, author: Author) -> bool:
+        """End a session of the user; whether there was such a one of that user's."""
+        with changing(self._database) as connection:
+            gone = bool(connection.execute(_END_OF_USER, {"who": username, "sought": cut(handle, 64)}).rowcount)
+            if gone:
+                append(connection, self._clock(), author, "log out", subject=username)
+        return gone
+
+    def end_others(self, username: str, handle: str, author: Author) -> int:
+        """End all sessions of the user but one; how many."""
+        with changing(self._database) as connection:
+            ended = connection.execute(_END_OTHERS, {"who": username, "sought": handle}).rowcount
+            if ended:
+                detail = {"sessions": ended}
+                append(connection, self._clock(), author, "log out", subject=username, detail=detail)
+        return ended
 
     def is_genuine(self, session: Session, sent: str | None) -> bool:
         """Whether a request that changes something came from a page of this session."""

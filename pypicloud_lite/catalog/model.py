@@ -134,6 +134,16 @@ class ProjectOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadedProject:
+    """A project to which somebody uploaded: how many of the files looked at, and when the last of them came."""
+
+    project: ProjectName
+    display_name: str
+    files: int
+    uploaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseRecord:
     """One version of a project, as its files together tell it.
 

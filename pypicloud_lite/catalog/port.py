@@ -23,6 +23,7 @@ from pypicloud_lite.catalog.model import (
     ProjectStatus,
     ReleaseRecord,
     Reservation,
+    UploadedProject,
 )
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Conflict
@@ -81,6 +82,13 @@ class CatalogReader(Protocol):
         of ``summaries`` (``every``: each of them); all of them when nothing is asked for. Letters count alike in
         either case. Databases fold other letters than ASCII's in different ways, so only the longest run of ASCII in a
         word is looked for: the caller compares again what it shows.
+        """
+
+    def uploads_of(self, index: IndexName, uploader: str, limit: int) -> Sequence[UploadedProject]:
+        """The projects of the ``limit`` files that the user uploaded last, those uploaded to last first.
+
+        None that is quarantined; files that are not listed count for nothing. Costs no more than ``limit`` files,
+        however many there are.
         """
 
     def reservations(self, index: IndexName, project: ProjectName) -> Sequence[Reservation]:

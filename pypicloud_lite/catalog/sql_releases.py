@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, or_, select
 
-from pypicloud_lite.catalog.model import ManifestState, ProjectStatus, ReleaseRecord
+from pypicloud_lite.catalog.model import ManifestState, ProjectStatus, ReleaseRecord, UploadedProject
 from pypicloud_lite.catalog.rows import project_name
 from pypicloud_lite.catalog.tables import file_metadata, files, projects
+from pypicloud_lite.db.types import storable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
 _NO_METADATA = "{}"
@@ -79,6 +80,27 @@ def _releases(*only: ColumnElement[bool]) -> Select[Any]:
 
 _NEWEST_RELEASES = _releases().limit(bindparam("count"))
 
+_uploaded = (
+    select(files.c.project_id, files.c.uploader, files.c.uploaded_at, files.c.manifest)
+    .where(files.c.index_name == bindparam("index"), files.c.uploader == bindparam("uploader"))
+    .order_by(files.c.uploaded_at.desc())
+    .limit(bindparam("count"))
+    .subquery("uploaded")
+)
+_last_upload = func.max(_uploaded.c.uploaded_at)
+_UPLOADS = (
+    select(projects.c.name, projects.c.display_name, func.count(), _last_upload)
+    .join_from(_uploaded, projects, projects.c.id == _uploaded.c.project_id)
+    .where(
+        projects.c.status != ProjectStatus.QUARANTINED.value,
+        _uploaded.c.manifest != ManifestState.REMOVING.value,
+        # MariaDB takes no notice of spaces at the end.
+        func.char_length(_uploaded.c.uploader) == bindparam("characters"),
+    )
+    .group_by(projects.c.id, projects.c.name, projects.c.display_name)
+    .order_by(_last_upload.desc(), projects.c.name)
+)
+
 
 @lru_cache(maxsize=256)
 def _releases_like(names: int, summaries: int, *, every: bool) -> Select[Any]:
@@ -134,6 +156,14 @@ class SqlReleases:
         statement = _releases_like(len(names), len(summaries), every=every)
         words = {**_patterns("name", names), **_patterns("summary", summaries)}
         return _release_records(self._connection.execute(statement, {"index": str(index), **words}))
+
+    def uploads_of(self, index: IndexName, uploader: str, limit: int) -> Sequence[UploadedProject]:
+        """See the port."""
+        if storable(uploader) != uploader:
+            return []  # nobody of that name is in any row
+        parameters = {"index": str(index), "uploader": uploader, "characters": len(uploader), "count": limit}
+        rows = self._connection.execute(_UPLOADS, parameters)
+        return [UploadedProject(project_name(name), shown, count, last) for name, shown, count, last in rows]
 
 
 def _release_records(rows: Iterable[Sequence[Any]]) -> list[ReleaseRecord]:

@@ -85,6 +85,7 @@ files = Table(
     UniqueConstraint("index_name", "filename"),
     Index(None, "project_id"),
     Index(None, "manifest", "uploaded_at"),
+    Index(None, "index_name", "uploader", "uploaded_at"),
     Index(None, "storage_key", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
     Index(None, "home", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
     sqlite_autoincrement=True,

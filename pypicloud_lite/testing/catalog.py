@@ -14,6 +14,7 @@ from pypicloud_lite.testing.catalog_curation import CurationContract
 from pypicloud_lite.testing.catalog_questions import QuestionsContract
 from pypicloud_lite.testing.catalog_releases import ReleasesContract
 from pypicloud_lite.testing.catalog_restore import RestoreContract
+from pypicloud_lite.testing.catalog_uploads import UploadsContract
 from pypicloud_lite.testing.catalog_values import (
     AUTHOR,
     DEMO,
@@ -101,6 +102,12 @@ class ScopesContract(CatalogFixtures):
 
 
 class CatalogContract(
-    QuestionsContract, ReleasesContract, ChangesContract, CurationContract, RestoreContract, ScopesContract
+    QuestionsContract,
+    ReleasesContract,
+    ChangesContract,
+    CurationContract,
+    RestoreContract,
+    UploadsContract,
+    ScopesContract,
 ):
     """The whole contract; a backend's tests inherit this and give the two fixtures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,9 +17,11 @@ from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.model import Identity, Scope, ScopeWord, project_pattern
 from pypicloud_lite.access.registration import Registration
 from pypicloud_lite.access.security import COOKIE, RequestIdentity, claim, cookie_of
-from pypicloud_lite.access.sessions import Sessions
+from pypicloud_lite.access.sessions import OpenSession, Sessions
 from pypicloud_lite.access.tokens import Tokens, WantedToken, network
+from pypicloud_lite.browse.account.agents import agent_name
 from pypicloud_lite.browse.account.logging_in import LoggingIn, see_other
+from pypicloud_lite.browse.account.mine import Mine
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import (
     AuthenticationRequired,
@@ -38,6 +40,10 @@ from pypicloud_lite.web.responses import PlainResponse
 
 _TEMPLATES = "pypicloud_lite.browse:templates/"
 _DAYS = (30, 90, 365)
+_SHOWN = 30
+_NEWEST = 20
+_PER_PAGE = 50
+_MOST_SESSIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class AccountServices:
     administration: Administration
     tokens: Tokens
     registration: Registration
+    mine: Mine
     settings: LoginSettings
 
 
@@ -108,7 +115,7 @@ class AccountPages:
         """End one of one's own tokens."""
         form, identity = self._sent(request)
         number = form.text("token")
-        if not number.isascii() or not number.isdecimal() or len(number) > 18:  # noqa: PLR2004  a 64-bit number
+        if not _is_number(number):
             raise NotFound(f"{shown(number)} is not the number of any token")
         self._services.tokens.revoke(identity.username or "", int(number), _author(request, identity))
         return see_other(request, "/account/")
@@ -128,6 +135,35 @@ class AccountPages:
         except PpcError as error:
             return self._account_page(request, identity, refused=error)
         return self._logging_in.start(request, username, "/account/")
+
+    def actions(self, request: Request) -> PlainResponse:
+        """All that one did, by pages."""
+        identity = self._identity(request)
+        if not identity.is_authenticated:
+            return see_other(request, login_path(request).removeprefix(request.script_name))
+        before = request.GET.get("before", "")
+        if before and not _is_number(before):
+            raise InvalidRequest("There is no such page of your actions: begin at the first one")
+        found = self._services.mine.actions(_whole(identity), _PER_PAGE, int(before) if before else None)
+        headers = [("Cache-Control", "no-store")]
+        return page(request, f"{_TEMPLATES}account_actions.jinja2", headers=headers, actions=found)
+
+    def end_session(self, request: Request) -> PlainResponse:
+        """End one of one's own sessions, on whatever machine it is."""
+        form, identity = self._sent(request)
+        self._services.sessions.end_of(identity.username or "", form.text("session"), _author(request, identity))
+        return see_other(request, "/account/#sessions")
+
+    def end_other_sessions(self, request: Request) -> PlainResponse:
+        """End all of one's own sessions but this one."""
+        _form, identity = self._sent(request)
+        this = self._services.sessions.handle(cookie_of(request)) or ""
+        self._services.sessions.end_others(identity.username or "", this, _author(request, identity))
+        return see_other(request, "/account/#sessions")
+
+    def _sessions_of(self, username: str) -> Sequence[OpenSession]:
+        account = self._services.directory.lookup(username)
+        return [] if account is None else self._services.sessions.of(account, _MOST_SESSIONS)
 
     def _sent(self, request: Request) -> tuple[Form, Identity]:
         form = read_form(request)
@@ -179,6 +215,11 @@ class AccountPages:
             usual=self._services.settings.token_days,
             backend=self._services.directory.owner_of(username),
             base=self._base_url or request.application_url,
+            mine=self._services.mine.projects(identity, None if request.GET.get("projects") == "all" else _SHOWN),
+            sessions=self._sessions_of(username),
+            this=self._services.sessions.handle(cookie_of(request)),
+            actions=self._services.mine.actions(identity, _NEWEST, None),
+            agent=agent_name,
             **values,
         )
 
@@ -187,6 +228,10 @@ def _whole(identity: Identity) -> Identity:
     if not identity.is_whole:
         raise PermissionDenied("A token opens no account: log in with a password, or use one with the scope admin")
     return identity
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18  # noqa: PLR2004  64 bits
 
 
 def _networks(text: str) -> tuple[str, ...]:
