@@ -50,6 +50,7 @@ from pypicloud_lite.web.proxies import TrustedProxies
 from pypicloud_lite.web.routing import View, add_resource
 from pypicloud_lite.web.settings import WebSettings
 from pypicloud_lite.wiring import Services, build, load_raw
+from pypicloud_lite.wiring.in_force import configuration
 
 _log = structlog.get_logger("pypicloud_lite")
 
@@ -192,7 +193,12 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("account.sessions", "/account/sessions/end-others", POST=account.end_other_sessions)
     manage = ManagePages(
         ManageServices(
-            services.administration, services.access, services.gate, services.database, services.registration
+            services.administration,
+            services.access,
+            services.gate,
+            services.database,
+            services.registration,
+            lambda: configuration(services),
         ),
         identity,
         base_url,
@@ -202,6 +208,7 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("manage.invite", "/manage/users/invite", POST=manage.invite)
     add("manage.groups", "/manage/groups", GET=manage.groups, POST=manage.change_groups)
     add("manage.rules", "/manage/rules", GET=manage.rules, POST=manage.change_rules)
+    add("manage.config", "/manage/config", GET=manage.config)
     add("manage.journal", "/manage/journal", GET=manage.journal)
 
 

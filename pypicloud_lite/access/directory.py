@@ -12,15 +12,20 @@ from pypicloud_lite.access.policy import Rules
 from pypicloud_lite.access.port import AccessBackend
 from pypicloud_lite.kernel.errors import AccessUnavailable
 from pypicloud_lite.kernel.moment import one_moment
+from pypicloud_lite.settings.declare import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What the configuration says: the backends by name, in their order; roles; the rules for the whole server."""
+    """What the configuration says: the backends by name, in their order; roles; the rules for the whole server.
+
+    ``settings`` is what roles and rules were made of.
+    """
 
     backends: Mapping[str, AccessBackend]
     holders: RoleHolders = NO_ROLE_HOLDERS
     rules: Rules = field(default_factory=Rules)
+    settings: Settings | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,6 +67,11 @@ class Directory:
     def warnings(self) -> tuple[str, ...]:
         """Of what is in force now."""
         return self._in_force().warnings
+
+    @property
+    def settings(self) -> Settings | None:
+        """What the roles and rules in force were made of; None where that is not known."""
+        return self._in_force().settings
 
     def rules(self) -> Rules:
         """The rules for the whole server."""

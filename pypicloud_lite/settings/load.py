@@ -44,6 +44,8 @@ class Loaded:
     plugins: Mapping[str, Mapping[str, Plugin[Any, Any]]]
     warnings: tuple[str, ...]
     admin: EnvironmentAdmin | None
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Where a key's value was said: ``file``, or the name of a variable; a key that is missing has its default."""
 
     def get(self, model: type[M]) -> M:
         """Return the validated instance of a model that was loaded; KeyError for another."""
@@ -65,14 +67,16 @@ def load(
     *,
     choices: Mapping[str, str] = MappingProxyType({}),
     foreign: Collection[str] = (),
+    defaults: Mapping[str, str] = MappingProxyType({}),
 ) -> Loaded:
     """Validate everything or raise one :class:`ConfigError` with every problem.
 
     ``raw`` is the INI file's text by key, overridden by ``environ``'s ``PPC_*`` variables. ``choices`` maps a
     key that one of ``models`` declares to the entry point group in which its value names a plugin; the
-    settings of the plugin join ``models``. ``foreign`` are ``PPC_*`` variables that something else reads.
+    settings of the plugin join ``models``. ``foreign`` are ``PPC_*`` variables that something else reads,
+    ``defaults`` are texts for keys that ``raw`` does not have, in the place of what the models say.
     """
-    loading = _Loading(raw, environ, models, choices, foreign)
+    loading = _Loading({**defaults, **raw}, environ, models, choices, foreign)
     loading.choose_plugins()
     loading.read_texts()
     for key in sorted(loading.texts):
@@ -86,6 +90,7 @@ def load(
         plugins=MappingProxyType({key: MappingProxyType(chosen) for key, chosen in loading.plugins.items()}),
         warnings=tuple(loading.redacted(loading.warnings)),
         admin=loading.environment.admin,
+        sources=MappingProxyType(loading.sources(raw)),
     )
 
 
@@ -218,6 +223,11 @@ class _Loading:
                         reported.add(problem)
                         self.problems.append(problem)
         return settings
+
+    def sources(self, raw: Mapping[str, str]) -> dict[str, str]:
+        """Where what counts was said; an empty text counts for lists alone."""
+        said = dict.fromkeys(raw, "file") | {one.key: one.variable for one in self.environment.overrides}
+        return {key: source for key, source in said.items() if key in self._placed}
 
     def redacted(self, lines: Iterable[str]) -> list[str]:
         """Take out of the lines every secret that somebody's check quoted."""

@@ -71,8 +71,11 @@ def _default(one: Declared) -> str | None:
     if one.field.is_required() or one.is_secret:
         return None
     value = one.field.get_default(call_default_factory=True, validated_data={})
-    if value is None:
-        return None
+    return None if value is None else written(one, value)
+
+
+def written(one: Declared, value: Any) -> str:
+    """A value as it is written in the file."""
     if _is_quantity(one, parse_size) or one.field.annotation is ByteSize:
         return format_size(int(value))
     if _is_quantity(one, parse_duration):

@@ -203,7 +203,7 @@ def load_raw(raw: RawSettings, here: Path, environ: Mapping[str, str] = os.envir
     """Validate settings that were read already; files lie below ``here`` where nothing else is said."""
     # A container passes variables on that nobody has set; an empty one must not take a default away.
     given = {name: text for name, text in environ.items() if text or name not in _DEFAULTED}
-    return load({**_defaults(raw, here, given), **raw}, given, MODELS, choices=CHOICES)
+    return load(raw, given, MODELS, choices=CHOICES, defaults=_defaults(raw, here, given))
 
 
 def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = None) -> Services:

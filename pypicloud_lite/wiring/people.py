@@ -50,7 +50,7 @@ def _in_force(settings: Loaded, context: AccessContext) -> InForce:
         if not any(isinstance(backend, ConfigAccess) for backend in backends.values()):
             alone = ConfigAccessSettings().with_admin(admin.username, admin.password.get_secret_value())
             backends["environment"] = ConfigAccess.from_settings(alone, context)
-    return InForce(backends, own.holders(), own.rules())
+    return InForce(backends, own.holders(), own.rules(), own)
 
 
 def warn_without_admin(access: Directory, settings: Loaded) -> None:

@@ -14,6 +14,7 @@ from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import Backends
+from pypicloud_lite.settings.declare import Settings
 from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
@@ -31,23 +32,24 @@ port = 8080
 """What every INI file of this server has for ``pserve``."""
 
 
+GROUPS: tuple[tuple[str, tuple[type[Settings], ...]], ...] = (
+    ("Which backends", (Backends,)),
+    ("The index, and how it is reached", (IndexSettings, WebSettings)),
+    ("Who may do what", (AccessSettings, ConfigAccessSettings)),
+    ("Logins, registration and tokens", (LoginSettings,)),
+    ("Users in the database: pypi.auth = sql", (SqlAccessSettings,)),
+    ("Users in password files: pypi.auth = htpasswd", (HtpasswdSettings,)),
+    ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", (AwsSecretsSettings,)),
+    ("Users in a directory: pypi.auth = ldap", (LdapSettings,)),
+    ("Users of another server: pypi.auth = remote", (RemoteSettings,)),
+    ("Uploads and downloads", (PublishSettings, ServeSettings)),
+    ("Files in a folder: pypi.storage = file", (LocalSettings,)),
+    ("Files in a bucket: pypi.storage = s3", (S3Settings,)),
+    ("The catalog", (DatabaseSettings,)),
+)
+"""Every setting of every feature and backend, by headings."""
+
+
 def config_sample() -> str:
-    """The text of ``config.ini.sample``: every setting of every feature and backend, with its default."""
-    return render_sample(
-        [
-            ("Which backends", [Backends]),
-            ("The index, and how it is reached", [IndexSettings, WebSettings]),
-            ("Who may do what", [AccessSettings, ConfigAccessSettings]),
-            ("Logins, registration and tokens", [LoginSettings]),
-            ("Users in the database: pypi.auth = sql", [SqlAccessSettings]),
-            ("Users in password files: pypi.auth = htpasswd", [HtpasswdSettings]),
-            ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", [AwsSecretsSettings]),
-            ("Users in a directory: pypi.auth = ldap", [LdapSettings]),
-            ("Users of another server: pypi.auth = remote", [RemoteSettings]),
-            ("Uploads and downloads", [PublishSettings, ServeSettings]),
-            ("Files in a folder: pypi.storage = file", [LocalSettings]),
-            ("Files in a bucket: pypi.storage = s3", [S3Settings]),
-            ("The catalog", [DatabaseSettings]),
-        ],
-        before=SERVER_SECTION,
-    )
+    """The text of ``config.ini.sample``: every setting, with its default."""
+    return render_sample(GROUPS, before=SERVER_SECTION)

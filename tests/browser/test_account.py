@@ -126,3 +126,12 @@ def test_an_error_leads_to_the_login_and_back(visit):
     page.wait_for_url("**/no/such/page")
     assert page.get_by_text("it may be private").count() == 0
     assert visit.statuses() == ["404", "404"]
+
+
+def test_the_configuration_in_force(visit):
+    visit.log_in("admin")
+    page = visit.go("/manage/users")
+    page.get_by_role("link", name="Configuration").click()
+    page.get_by_text("db.pool_size").wait_for()
+    assert page.locator("dl > div", has_text="auth.signing_key").get_by_text("***").count() == 1
+    visit.shoot("manage-config")

@@ -7,7 +7,7 @@ import pytest
 from pypicloud_lite.testing.world import PASSWORDS
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
-PAGES = ("/manage/users", "/manage/groups", "/manage/rules", "/manage/journal")
+PAGES = ("/manage/users", "/manage/groups", "/manage/rules", "/manage/journal", "/manage/config")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from pypicloud_lite.journal.model import Author, Outcome
 from pypicloud_lite.journal.sql import AuditQuestion, entries
 from pypicloud_lite.kernel.errors import InvalidRequest, NotFound, PpcError
 from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.settings.in_force import Configuration
 from pypicloud_lite.web.errors import status_of
 from pypicloud_lite.web.forms import Form, read_form
 from pypicloud_lite.web.local_paths import login_path
@@ -40,6 +41,7 @@ class ManageServices:
     gate: Gate
     database: Database
     registration: Registration
+    configuration: Callable[[], Configuration]
 
 
 class ManagePages:
@@ -69,6 +71,10 @@ class ManagePages:
     def journal(self, request: Request) -> PlainResponse:
         """Who did what."""
         return self._for_admins(request, self._journal)
+
+    def config(self, request: Request) -> PlainResponse:
+        """The configuration in force, without its secrets."""
+        return self._for_admins(request, self._config)
 
     def change_users(self, request: Request) -> PlainResponse:
         """Add, approve, remove a user, or make one an administrator."""
@@ -180,6 +186,9 @@ class ManagePages:
             older = urlencode({key: text for key, text in told.items() if text})
         values = {"entries": found, "asked": asked, "refused_only": outcome is not None, "older": older}
         return _page(request, "journal", values, more)
+
+    def _config(self, request: Request, **more: Any) -> PlainResponse:
+        return _page(request, "config", {"configuration": self._services.configuration()}, more)
 
     def _for_admins(self, request: Request, show: Callable[..., PlainResponse]) -> PlainResponse:
         identity = self._identity(request)
