@@ -26,7 +26,7 @@ from pypicloud_lite.kernel.errors import CatalogUnavailable, ConfigError
 from pypicloud_lite.testing.databases import new_database, open_database
 
 ROOT = Path(__file__).parents[2]
-HISTORY = ["0001", "0002", "0003", "0007"]
+HISTORY = ["0001", "0002", "0003", "0004"]
 
 UPGRADE = """
 import sys
