@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import AccessUnavailable, CatalogUnavailable
 
 _LONGEST = timedelta(days=30)
+_HANDLE = re.compile("[0-9a-f]{64}")
 _SEEN_IS_NEWS_AFTER = timedelta(minutes=5)
 _LEEWAY = timedelta(seconds=30)
 
@@ -166,8 +168,10 @@ class Sessions:
 
     def end_of(self, username: str, handle: str, author: Author) -> bool:
         """End a session of the user; whether there was such a one of that user's."""
+        if _HANDLE.fullmatch(handle) is None:
+            return False  # not every database compares with any text
         with changing(self._database) as connection:
-            gone = bool(connection.execute(_END_OF_USER, {"who": username, "sought": cut(handle, 64)}).rowcount)
+            gone = bool(connection.execute(_END_OF_USER, {"who": username, "sought": handle}).rowcount)
             if gone:
                 append(connection, self._clock(), author, "log out", subject=username)
         return gone

@@ -140,6 +140,10 @@ def test_sessions_are_listed_and_end_one_by_one_or_all(world):
     fields = {"csrf_token": csrf(see(world)), "session": world.services.sessions.handle(others[2])}
     world.app.post("/account/sessions/end", fields, headers=HTML, status=303)
     assert world.services.sessions.find(others[2]) is not None, "it is the reader's"
+    for odd in ("", "ü", "%", "0" * 64, "x" * 5000):
+        fields = {"csrf_token": csrf(see(world)), "session": odd}
+        world.app.post("/account/sessions/end", fields, headers=HTML, status=303)
+    assert len([cookie for cookie in others if world.services.sessions.find(cookie) is not None]) == 2
     world.app.post("/account/sessions/end-others", {"csrf_token": csrf(see(world))}, headers=HTML, status=303)
     alive = [cookie for cookie in (*others, mine) if world.services.sessions.find(cookie) is not None]
     assert alive == [others[2], mine]

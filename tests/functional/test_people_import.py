@@ -268,3 +268,18 @@ def test_a_hash_that_cannot_be_checked_leaves_a_user_without_password(config, ma
     assert "user 'odd' has no password that can be checked here" in told.output
     world = make_world(clean(PEOPLE))
     world.app.get("/api/user", headers={"Authorization": basic("odd", "x")}, status=401)
+
+
+def test_no_document_makes_everybody_an_owner(make_world, config):
+    groups = {"team-lib": {"devs": ["owner"]}, "open-lib": {"everyone": ["read", "owner"]}}
+    document = {**DUMP, "packages": {"users": {}, "groups": groups}}
+    told = run(import_people, str(config), sent=json.dumps(document).encode())
+    assert "the rule for group everyone on open-lib was left out: that group cannot be an owner" in told.output
+    world = make_world(clean(PEOPLE))
+    assert get(world, "/admin/package/open-lib", "root").json["group"] == [
+        {"group": "everyone", "permissions": ["read"]}
+    ]
+    assert get(world, "/admin/package/team-lib", "root").json["group"] == [{"group": "devs", "permissions": ["owner"]}]
+    run(export_people, str(config))
+    page = get(world, "/admin/journal?action=export", "root").json
+    assert [entry["author"].partition(" ")[0] for entry in page["entries"]] == ["ppc-export"]

@@ -7,7 +7,6 @@ from typing import Any
 from pyramid.request import Request
 
 from pypicloud_lite.access.registration import Registration
-from pypicloud_lite.access.security import claim
 from pypicloud_lite.browse.account.logging_in import LoggingIn, see_other
 from pypicloud_lite.kernel.errors import InvalidRequest, PermissionDenied, PpcError, TooManyRequests
 from pypicloud_lite.web.errors import status_of
@@ -48,7 +47,6 @@ class RegisterPages:
                 return self._logging_in.start(
                     request, self._registration.redeem(token, password, request.remote_addr), "/account/"
                 )
-            claim(request, username)
             self._registration.ask(username, password, request.remote_addr)
         except (TooManyRequests, PermissionDenied):
             raise
