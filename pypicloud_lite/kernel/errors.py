@@ -124,6 +124,73 @@ class AccessUnavailable(BackendUnavailable):
     code = "access-unavailable"
 
 
+class UpstreamError(PpcError):
+    """Another index was asked and gave no answer that can be used; it is never read as "there is none"."""
+
+    code = "upstream-error"
+
+
+class UpstreamUnavailable(UpstreamError):
+    """An upstream is not asked just now: it failed lately, asks for patience, or has enough to do.
+
+    ``retry_after`` is in whole seconds.
+    """
+
+    code = "upstream-unavailable"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamTimedOut(UpstreamError):
+    """The answer, all of it, took longer than it may."""
+
+    code = "upstream-timed-out"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection, or it broke off before the answer was whole; or the upstream says that it failed."""
+
+    code = "upstream-unreachable"
+
+
+class UpstreamNonsense(UpstreamError):
+    """The answer is none that an index gives."""
+
+    code = "upstream-nonsense"
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream wants other credentials than it was given."""
+
+    code = "upstream-refused"
+
+
+class UpstreamAddressRefused(UpstreamError):
+    """The upstream leads to an address that this server does not go to."""
+
+    code = "upstream-address-refused"
+
+
+class UpstreamDigestMismatch(UpstreamError):
+    """The bytes that came are not those that the upstream's page promised."""
+
+    code = "upstream-digest-mismatch"
+
+
+class UpstreamTooLarge(UpstreamError):
+    """The answer is larger than it may be, as it comes or unpacked."""
+
+    code = "upstream-too-large"
+
+
+class UpstreamWithoutRanges(UpstreamError):
+    """The upstream sends files as a whole only."""
+
+    code = "upstream-without-ranges"
+
+
 class ConfigError(PpcError):
     """The configuration is wrong; ``problems`` holds every one that was found, a line each."""
 

@@ -28,7 +28,10 @@ STATUSES: dict[type[PpcError], int] = {
     errors.TooLarge: 413,
     errors.RangeNotSatisfiable: 416,
     errors.TooManyRequests: 429,
+    errors.UpstreamError: 502,
     errors.BackendUnavailable: 503,
+    errors.UpstreamUnavailable: 503,
+    errors.UpstreamTimedOut: 504,
     errors.InsufficientStorage: 507,
 }
 _MAX_REASON = 200
@@ -100,7 +103,7 @@ class ErrorViews:
             # A script on a page shows what it is told by itself; Basic would make the browser ask in a window.
             scheme = "Bearer" if request.environ.get("HTTP_SEC_FETCH_DEST") == "empty" else "Basic"
             headers.append(("WWW-Authenticate", f'{scheme} realm="{self._realm}"'))
-        if isinstance(error, errors.TooManyRequests | errors.BackendUnavailable):
+        if isinstance(error, errors.TooManyRequests | errors.BackendUnavailable | errors.UpstreamUnavailable):
             headers.append(("Retry-After", str(error.retry_after)))
         if isinstance(error, errors.RangeNotSatisfiable):
             headers.append(("Content-Range", f"bytes */{error.size}"))
