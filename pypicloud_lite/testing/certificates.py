@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1, and the authority that vouches for it: what a client has to be told to trust."""
+"""A certificate for 127.0.0.1, and the authority that vouches for it: what the other side has to be told to trust."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def make_certificates(folder: Path) -> Certificates:
         _builder(server, authority, key, authority_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
     )
     made = Certificates(folder / "authority.pem", folder / "server.pem", folder / "server.key")

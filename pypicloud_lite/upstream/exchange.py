@@ -14,7 +14,7 @@ from math import ceil
 from threading import BoundedSemaphore
 
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from pypicloud_lite.kernel.errors import (
@@ -211,6 +211,9 @@ def _translated(target: Target) -> Iterator[None]:
     """urllib3's errors, and the deadline's, as ours, counting against the server."""
     try:
         yield
+    except NewConnectionError as error:
+        # urllib3 counts it among the timeouts.
+        raise ServerFailed from _caused(UpstreamUnreachable(f"{target.server} takes no connection"), error)
     except (TimeoutError, Urllib3Timeout) as error:
         raise ServerFailed from _caused(UpstreamTimedOut(f"{target.server} takes too long"), error)
     except HTTPError as error:
