@@ -29,6 +29,7 @@ _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "text/html"})
 # What a file is still of use without. Not among them: what decides who may or should install it.
 _DISPENSABLE = frozenset({"size", "upload-time", "provenance", "gpg-sig", "core-metadata"})
 _VERSION = re.compile(r"1\.\d{1,4}", re.ASCII)
+_CHARSETS = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252"}
 _LONGEST = 1000
 _MOST_VERSIONS = 200_000
 
@@ -133,17 +134,14 @@ def _package(entry: Any, url: str) -> DistributionPackage | None:
 
 
 def _from_html(document: Document, project: ProjectName, charset: str) -> _Said:
-    try:
-        text = document.body.decode(charset, "replace")
-    except LookupError:
-        text = document.body.decode("utf-8", "replace")
+    text = document.body.decode(charset, "replace")
     found = anchors(text, document.url)
     version = found.metas.get("repository-version")
     if version is None and (found.has_form or not _has_files(found)):
         raise UpstreamNonsense("Its HTML is no page of an index: it may be one to log in at")
     said = _Said(
         (),
-        _api_version(version or "1.0"),
+        _api_version("1.0" if version is None else version),
         status=_line(found.metas.get("project-status")),
         status_reason=_line(found.metas.get("project-status-reason")),
     )
@@ -250,5 +248,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _charset(parameters: str) -> str:
+    """One of the few that web pages have: Python's other codecs are not made for strangers."""
     match = re.search(r"charset=\"?([\w-]{1,40})", parameters, re.IGNORECASE | re.ASCII)
-    return match[1] if match else "utf-8"
+    return _CHARSETS.get(match[1].lower(), "utf-8") if match else "utf-8"
