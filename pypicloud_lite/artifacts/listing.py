@@ -92,7 +92,7 @@ _Wanted = Callable[[str], bool]
 
 
 def _zip(source: Source, wanted: _Wanted, *, read: bool) -> _Found:
-    archive = ZipArchive(source, ends_only=True)
+    archive = ZipArchive(source, partly=True)
     path = _first(filter(wanted, archive.members))
     raw = archive.read(path, source.limits.metadata_bytes) if read and path is not None else None
     return [Entry(name, member.size) for name, member in archive.members.items()], path, raw

@@ -14,13 +14,13 @@ from pypicloud_lite.artifacts.model import CoreMetadata, Limits
 from pypicloud_lite.artifacts.paths import folded
 from pypicloud_lite.artifacts.source import BinaryReader, Source
 from pypicloud_lite.artifacts.tars import read_tar
-from pypicloud_lite.artifacts.wheels import read_wheel
+from pypicloud_lite.artifacts.wheels import read_wheel, read_wheel_metadata
 from pypicloud_lite.artifacts.zips import ZipArchive
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.kernel.versions import parse_version
 
-__all__ = ["BinaryReader", "read_artifact"]
+__all__ = ["BinaryReader", "read_artifact", "read_metadata_partly"]
 
 _REBUILD = "build it again, for example with 'python -m build'"
 _INSTALLED = re.compile(r"(?:.*/)?(?P<name>[^/-]+)(?:-[^/]*)?\.(?:egg-info(?:/PKG-INFO)?|dist-info/METADATA)")
@@ -48,8 +48,25 @@ def read_artifact(file: BinaryReader, filename: Filename, *, limits: Limits | No
     """
     source = Source(file, filename.value, limits or Limits())
     found = _metadata_file(source, filename)
-    member = found.member
-    metadata = read_core_metadata(source, member, found.raw, version_required=filename.is_wheel)
+    metadata = _described(source, found.member, found.raw, filename)
+    return replace(metadata, absent_license_files=_absent_licenses(found, metadata))
+
+
+def read_metadata_partly(file: BinaryReader, filename: Filename, *, limits: Limits | None = None) -> CoreMetadata:
+    """Core metadata of a wheel of which each part costs a request, such as one that another server has.
+
+    Reads the end of the file, the ZIP directory and METADATA: three seeks, and nothing in proportion to the file. That
+    they are this wheel's is checked as in :func:`read_artifact`; the rest of the file may be anything, so this is no
+    check of a file. ``InvalidArtifact`` or what ``file`` raises else.
+    """
+    source = Source(file, filename.value, limits or Limits())
+    member, raw = read_wheel_metadata(source, ZipArchive(source, partly=True), filename)
+    return _described(source, member, raw, filename)
+
+
+def _described(source: Source, member: str, raw: bytes, filename: Filename) -> CoreMetadata:
+    """What the metadata say, which must be the release that the filename says."""
+    metadata = read_core_metadata(source, member, raw, version_required=filename.is_wheel)
     if metadata.name != filename.project:
         raise source.refusal(
             f"Name is {metadata.name} and the filename says {filename.project}",
@@ -62,7 +79,7 @@ def read_artifact(file: BinaryReader, filename: Filename, *, limits: Limits | No
             "do not rename built files",
             member,
         )
-    return replace(metadata, absent_license_files=_absent_licenses(found, metadata))
+    return metadata
 
 
 def _absent_licenses(found: _Found, metadata: CoreMetadata) -> tuple[str, ...]:

@@ -38,6 +38,14 @@ def read_wheel(source: Source, archive: ZipArchive, filename: Filename) -> tuple
     return f"{directory}/METADATA", metadata
 
 
+def read_wheel_metadata(source: Source, archive: ZipArchive, filename: Filename) -> tuple[str, bytes]:
+    """The path and bytes of METADATA alone, for an archive that is read partly."""
+    path = f"{_dist_info(source, archive, filename)}/METADATA"
+    if path not in archive.members:
+        raise source.refusal("a wheel must have the file METADATA in its .dist-info directory", REBUILD)
+    return path, archive.read(path, source.limits.metadata_bytes)
+
+
 def _dist_info(source: Source, archive: ZipArchive, filename: Filename) -> str:
     """The one ``.dist-info`` directory, which must be this release's."""
     tops = {name.partition("/")[0] for name in archive.members}

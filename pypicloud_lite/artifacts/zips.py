@@ -64,23 +64,25 @@ class _Directory(NamedTuple):
 class ZipArchive:
     """The members of a ZIP file whose structure was found sound.
 
-    With ``ends_only`` just the central directory was: that is what a file taken in before is listed by, and it costs
-    two or three reads at its end instead of one a member.
-
     Making it inflates nothing. Inflating all of a 1 GiB wheel would take longer than the ten seconds after which
     upload clients hang up, so the largest members may stay unread: they are bounded by their declared sizes, and
     one that lies about its size does no harm here because nothing reads it.
+
+    ``partly``: only the end of the file and what :meth:`read` asks for is looked at, in two or three reads instead of one
+    a member: for files of which each part costs a request. The directory is judged as strictly; that all of the file is
+    as it says is not.
     """
 
-    __slots__ = ("_source", "members")
+    __slots__ = ("_partly", "_source", "members")
 
-    def __init__(self, source: Source, *, ends_only: bool = False) -> None:
+    def __init__(self, source: Source, *, partly: bool = False) -> None:
         self._source = source
-        if not ends_only:
+        self._partly = partly
+        if not partly:
             _refuse_tar(source)
         directory = _find_directory(source)
         self.members: Mapping[str, Member] = _members(source, directory)
-        if not ends_only:
+        if not partly:
             _check_tiling(source, self.members, directory.offset)
 
     def read(self, name: str, limit: int) -> bytes:
@@ -91,6 +93,8 @@ class ZipArchive:
         member = self.members[name]
         if member.size > limit:
             raise self._source.refusal(f"it is larger than {limit} bytes", "shorten it", name)
+        if self._partly:
+            _local_end(self._source, member)
         return b"".join(self.pieces(member))
 
     def affordable(self) -> Iterator[Member]:
