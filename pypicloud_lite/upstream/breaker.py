@@ -66,12 +66,14 @@ class Breaker:
         else:
             self._succeeded()
 
-    def hold(self, seconds: float) -> None:
-        """The server itself asked to be left alone for so long; more than ten minutes are ten."""
+    def hold(self, seconds: float) -> float:
+        """The server itself asked to be left alone for so long; how long it will be: more than ten minutes are ten."""
+        granted = min(max(seconds, 0.0), _LONGEST_HOLD)
         with self._lock:
-            until = self._monotonic() + min(max(seconds, 0.0), _LONGEST_HOLD)
+            until = self._monotonic() + granted
             self._open_until = max(until, self._open_until or until)
             self._probing = False
+        return granted
 
     def _enter(self) -> bool:
         """Whether this caller is the one who probes."""

@@ -199,8 +199,7 @@ def _judge(answer: Answer, breaker: Breaker) -> None:
     if status in _BUSY:
         asked_for = _retry_after(answer.header("Retry-After"))
         if asked_for is not None:
-            breaker.hold(asked_for)
-            wait = max(1, ceil(asked_for))
+            wait = max(1, ceil(breaker.hold(asked_for)))
             raise UpstreamUnavailable(f"{server} answers {status} and asks for {wait} s of patience", wait)
     if status >= _SERVER_ERROR or status in _BUSY:
         raise ServerFailed from UpstreamUnreachable(f"{server} answers {status}: it fails")

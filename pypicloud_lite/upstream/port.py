@@ -138,7 +138,7 @@ class Upstream(Protocol):
         Sizes and hashes are compared on the way, and the last piece is given only when all of them agree: a sink
         never gets the whole of a wrong file. ``UpstreamDigestMismatch`` when they do not. A link without any hash
         that is known here is refused unasked, as nothing would tell a wrong file. What the sink raises passes
-        through and ends the transfer.
+        through and ends the transfer; what time it takes counts.
         """
 
     def metadata(self, link: Link) -> bytes | Absent:
