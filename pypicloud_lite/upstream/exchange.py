@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -226,20 +226,15 @@ def _caused(error: UpstreamError, cause: BaseException) -> UpstreamError:
     return error
 
 
-def _finished(response: BaseHTTPResponse) -> AbstractContextManager[None]:
-    @contextmanager
-    def finishing() -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            response.close()
-            raise
-        else:
-            _finish(response)
-        finally:
-            response.release_conn()
-
-    return finishing()
+@contextmanager
+def _finished(response: BaseHTTPResponse) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        response.close()
+        response.release_conn()
+        raise
+    _finish(response)
 
 
 def _finish(response: BaseHTTPResponse) -> None:

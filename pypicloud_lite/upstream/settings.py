@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -11,7 +12,6 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 from pydantic import Field, SecretStr
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
-from urllib3.util import make_headers
 
 from pypicloud_lite.kernel.errors import ConfigError, UpstreamError
 from pypicloud_lite.settings.declare import Settings, Words
@@ -31,9 +31,9 @@ class Login:
     password: str = field(repr=False)
 
     def headers(self, *, proxy: bool = False) -> dict[str, str]:
-        """HTTP Basic, for a server or a proxy."""
-        pair = f"{self.user}:{self.password}"
-        return make_headers(proxy_basic_auth=pair) if proxy else make_headers(basic_auth=pair)
+        """HTTP Basic, for a server or a proxy; in UTF-8, as RFC 7617 has it."""
+        pair = b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Proxy-Authorization" if proxy else "Authorization": f"Basic {pair}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from pypicloud_lite.kernel.errors import ConfigError
-from pypicloud_lite.upstream.settings import UpstreamSettings
+from pypicloud_lite.upstream.settings import Login, UpstreamSettings
 
 
 def peers(environ=None, **settings):
@@ -119,5 +119,9 @@ def test_the_proxy(url, setting, environ, proxy):
 
 def test_who_asks_the_proxy():
     (peer,) = peers(ENVIRONMENT)
-    assert peer.proxy_headers() == {"proxy-authorization": "Basic cHg6cHctcHJveHk="}
+    assert peer.proxy_headers() == {"Proxy-Authorization": "Basic cHg6cHctcHJveHk="}
     assert peers()[0].proxy_headers() == {}
+
+
+def test_any_password_can_be_said():
+    assert Login("jürgen", "€ 100%").headers() == {"Authorization": "Basic asO8cmdlbjrigqwgMTAwJQ=="}
