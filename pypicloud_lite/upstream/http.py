@@ -43,9 +43,10 @@ _METADATA_BYTES = 2 * 1024 * 1024
 _SPAN_BYTES = 8 * 1024 * 1024
 _IDENTITY = {"Accept-Encoding": "identity"}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII | re.IGNORECASE)
-_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?(\d{1,9})", re.ASCII | re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?(\d+)", re.ASCII | re.IGNORECASE)
 _NEVER = re.compile(r"(?:^|[,\s])no-(?:store|cache)(?:$|[,\s])", re.ASCII | re.IGNORECASE)
 _COUNT = re.compile(r"\d{1,18}", re.ASCII)
+_YEAR = 365 * 86400
 _LONGEST_VALIDATOR = 1024
 
 
@@ -226,7 +227,7 @@ def _freshness(answer: Answer) -> Freshness:
         return Freshness(validator, 0)
     said = _MAX_AGE.search(control)
     if said:
-        return Freshness(validator, max(0, int(said[1]) - (_number(answer.header("Age")) or 0)))
+        return Freshness(validator, max(0, min(int(said[1][:12]), _YEAR) - (_number(answer.header("Age")) or 0)))
     return Freshness(validator, _until(answer.header("Expires"), answer.header("Date")))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import socket
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
@@ -14,6 +16,7 @@ import pytest
 from pypicloud_lite.kernel.errors import (
     ConfigError,
     UpstreamAddressRefused,
+    UpstreamError,
     UpstreamRefused,
     UpstreamTimedOut,
     UpstreamUnavailable,
@@ -23,7 +26,7 @@ from pypicloud_lite.testing.certificates import make_certificates
 from pypicloud_lite.testing.upstream import DATA, DEMO, HASTE, METADATA, WHEEL, UpstreamContract
 from pypicloud_lite.testing.upstream_server import JSON, Fault, redirect, upstream_server
 from pypicloud_lite.upstream.http import HttpUpstream
-from pypicloud_lite.upstream.port import UpstreamPage
+from pypicloud_lite.upstream.port import UpstreamPage, Validator
 from pypicloud_lite.upstream.settings import Login, UpstreamSettings
 
 MIB = 1024 * 1024
@@ -426,6 +429,64 @@ def test_a_certificate_that_is_not_there(made, index):
     for key in ("ca_file", "client_cert"):
         with pytest.raises(ConfigError, match="cannot be read"):
             made(index, **{f"upstream.{key}": "/nowhere/there.pem"})
+
+
+def test_t28_bytes_behind_an_answer_are_not_the_next_one(made, index):
+    upstream = made(index)
+    body = index.page("demo", JSON)
+    index.fail(Fault(body=body + b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", claimed=len(body)))
+    for _ in range(3):
+        assert len(upstream.project(DEMO).files) == 1
+    assert len(index.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        tuple((f"X-Header-{number}", "x") for number in range(150)),
+        (("X-Long", "x" * 70_000),),
+        (("Transfer-Encoding", "chunked"),),
+        (("Location", "\x80\xff"),),
+        (("ETag", '"\x80"'), ("Cache-Control", "max-age=99999999999999999999"), ("Age", "x"), ("Expires", "\xff")),
+    ],
+    ids=["many", "long", "chunked", "location", "strange"],
+)
+def test_f22_heads_that_are_none(made, index, headers):
+    """An answer or an error, and nothing that is kept from it is strange."""
+    index.fault = lambda _path: Fault(headers=headers)
+    try:
+        page = made(index, seconds=2.0).project(DEMO)
+    except UpstreamError:
+        return
+    assert page.freshness.max_age in {None, 365 * 86400}
+    assert page.freshness.validator in {Validator(), Validator(index_etag(index))}
+
+
+def index_etag(index):
+    return f'"{hashlib.md5(index.page("demo", JSON), usedforsecurity=False).hexdigest()}"'
+
+
+@pytest.mark.slow
+def test_t25_a_large_file_passes_through_little_memory(made, index):
+    """And its first bytes are handed on before a tenth of it is there."""
+    piece, count = bytes(MIB), 256
+    sha256 = hashlib.sha256()
+    for _ in range(count):
+        sha256.update(piece)
+    index.projects["demo"][WHEEL].told = {"hashes": {"sha256": sha256.hexdigest()}, "size": count * MIB}
+    upstream = made(index, file_bytes=1024 * MIB)
+    (link,) = upstream.project(DEMO).files
+    sent, sent_at_first = [], []
+    index.fault = lambda _path: Fault(stream=lambda: (sent.append(1) or piece for _ in range(count)))
+    tracemalloc.start()
+    try:
+        fetched = upstream.fetch(link, lambda _chunk: sent_at_first or sent_at_first.append(len(sent)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert fetched.size == count * MIB
+    assert sent_at_first[0] < count / 10
+    assert peak < 4 * MIB
 
 
 # A proxy
