@@ -34,6 +34,11 @@ def address(kind, artifact):
     }[kind]
 
 
+def said(answer):
+    """Its headers, but for the number of the request."""
+    return {name: value for name, value in answer.headers.items() if name != "X-Request-Id"}
+
+
 @pytest.mark.parametrize("kind", ADDRESSES)
 @pytest.mark.parametrize("artifact", [WHEEL, SDIST], ids=["wheel", "sdist"])
 def test_31_get_gives_the_exact_bytes_and_what_caches_need(demo, kind, artifact):
@@ -62,7 +67,7 @@ def test_32_head_has_the_same_headers_and_no_body(demo, kind, suffix):
     url = address(kind, WHEEL) + suffix
     get, head = demo.get(url, status=200), demo.head(url, status=200)
     assert head.body == b""
-    assert dict(head.headers) == dict(get.headers)
+    assert said(head) == said(get)
 
 
 @pytest.mark.parametrize("kind", ADDRESSES)
@@ -111,7 +116,7 @@ def test_32_head_takes_no_notice_of_a_range(demo, kind, asked):
     """RFC 9110, section 14.2: a range means something to GET alone."""
     for path in (address(kind, WHEEL), address(kind, WHEEL) + ".metadata"):
         answer = demo.head(path, status=200, Range=asked)
-        assert dict(answer.headers) == dict(demo.head(path, status=200).headers)
+        assert said(answer) == said(demo.head(path, status=200))
         assert "Content-Range" not in answer.headers
 
 
