@@ -68,10 +68,10 @@ class ZipArchive:
     upload clients hang up, so the largest members may stay unread: they are bounded by their declared sizes, and
     one that lies about its size does no harm here because nothing reads it.
 
-    ``partly``: only the end of the file and what :meth:`read` asks for is looked at, in two or three reads instead of one
     ``partly``: only the end of the file and what :meth:`read` asks for is looked at, in two or three reads instead of
     one a member: for files of which each part costs a request. The directory is judged as strictly; that all of the
     file is as it says is not.
+    """
 
     __slots__ = ("_partly", "_source", "members")
 
