@@ -21,7 +21,7 @@ from pypicloud_lite.kernel.versions import is_version, normalised_version, parse
 from pypicloud_lite.serve.describe.documents import Release, Releases, core_links, core_list, core_text
 from pypicloud_lite.serve.describe.newest import newest_readable
 from pypicloud_lite.serve.describe.search import Query, best_of
-from pypicloud_lite.serve.visible import unknown, visible_project
+from pypicloud_lite.serve.visible import unknown, visible_files
 
 _RECENT = 12
 _PER_PAGE = 20
@@ -160,8 +160,8 @@ class ProjectPages:
 
     def project(self, identity: Identity, index: IndexName, name: ProjectName, spelling: str | None) -> ProjectView:
         """A project by its latest release, or by one whose version may be spelled in any way."""
-        with visible_project(self._catalog, self._gate, identity, index, name) as (reader, record):
-            files = [file for file in reader.files(index, name) if file.is_listed]
+        with visible_files(self._catalog, self._gate, identity, index, name) as (reader, record, all_files):
+            files = [file for file in all_files if file.is_listed]
             if not files or (record.status is ProjectStatus.QUARANTINED and not identity.is_admin):
                 raise unknown(reader, self._gate, identity, name)
             releases = Releases.of(files)

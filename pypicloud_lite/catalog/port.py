@@ -57,6 +57,11 @@ class CatalogReader(Protocol):
         Those that are being removed too: who shows files asks each for ``is_listed``.
         """
 
+    def project_with_files(
+        self, index: IndexName, name: ProjectName
+    ) -> tuple[ProjectRecord | None, Sequence[FileRecord]]:
+        """:meth:`project` and :meth:`files` in one query, for pages that want both."""
+
     def file(self, index: IndexName, filename: str) -> FileRecord | None:
         """The file of that name, whatever its project: the caller compares ``project``."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, union
+from sqlalchemy import and_, bindparam, func, or_, outerjoin, select, union
 
 from pypicloud_lite.catalog.model import (
     CatalogState,
@@ -83,6 +83,13 @@ _OVERVIEW = (
     .order_by(projects.c.name)
 )
 _FILES = SELECT_FILES.where(_of_index, projects.c.name == bindparam("name")).order_by(files.c.id)
+_PROJECT_AND_FILES = (
+    select(*SELECT_PROJECTS.selected_columns, *SELECT_FILES.selected_columns)
+    .select_from(outerjoin(projects, files, files.c.project_id == projects.c.id))
+    .where(_of_index, projects.c.name == bindparam("name"))
+    .order_by(files.c.id)
+)
+_PROJECT_WIDTH = len(SELECT_PROJECTS.selected_columns)
 _FILE = SELECT_FILES.where(files.c.index_name == bindparam("index"), files.c.filename == bindparam("filename"))
 _FIRST_FILES = SELECT_FILES.where(_of_index).order_by(projects.c.name, files.c.id).limit(_FILES_AT_ONCE)
 _NEXT_FILES = (
@@ -154,6 +161,18 @@ class SqlReader(SqlReleases):
         found = file_records(self._connection.execute(_FILES, {"index": str(index), "name": project.value}))
         found.sort(key=attrgetter("uploaded_at"))
         return found
+
+    def project_with_files(
+        self, index: IndexName, name: ProjectName
+    ) -> tuple[ProjectRecord | None, Sequence[FileRecord]]:
+        """See the port."""
+        rows = self._connection.execute(_PROJECT_AND_FILES, {"index": str(index), "name": name.value}).all()
+        if not rows:
+            return None, []
+        # a project without files is one row, whose second half is empty
+        found = file_records(row[_PROJECT_WIDTH:] for row in rows if row[_PROJECT_WIDTH] is not None)
+        found.sort(key=attrgetter("uploaded_at"))
+        return project_records([rows[0][:_PROJECT_WIDTH]])[0], found
 
     def file(self, index: IndexName, filename: str) -> FileRecord | None:
         """See the port."""

@@ -142,6 +142,16 @@ class QuestionsContract(CatalogFixtures):
         one, two = add(catalog, file_record("demo-3.0.tar.gz")), add(catalog, file_record("demo-2.0.tar.gz"))
         with catalog.read() as reader:
             assert reader.files(INDEX, DEMO) == [one, two, late]
+            assert reader.project_with_files(INDEX, DEMO) == (reader.project(INDEX, DEMO), [one, two, late])
+
+    def test_a_project_with_its_files_where_there_are_none(self, catalog: Catalog) -> None:
+        """Unknown is nothing at all; known without files is the project alone."""
+        gone = add(catalog, file_record())
+        with catalog.write(AUTHOR) as writer:
+            writer.remove_file(gone)
+        with catalog.read() as reader:
+            assert reader.project_with_files(INDEX, DEMO) == (reader.project(INDEX, DEMO), [])
+            assert reader.project_with_files(INDEX, ProjectName("unknown")) == (None, [])
 
     def test_one_query_whatever_the_size(self, catalog: Catalog, count_queries: CountQueries) -> None:
         """A page of 1,000 files is one query, as of one."""
@@ -156,6 +166,7 @@ class QuestionsContract(CatalogFixtures):
                         writer.add_file(replace(file_record(f"demo-2.{number}.tar.gz"), key=first.key), {}, "Demo")
         questions: list[Callable[[Any], object]] = [
             lambda reader: reader.project(INDEX, DEMO),
+            lambda reader: reader.project_with_files(INDEX, DEMO)[1],
             lambda reader: reader.projects(INDEX),
             lambda reader: reader.file(INDEX, "demo-1.0.tar.gz"),
             lambda reader: reader.journal(),
