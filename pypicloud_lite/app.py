@@ -19,6 +19,8 @@ from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.manage.projects.curation import Curation
+from pypicloud_lite.browse.manage.projects.views import CurationPages, CurationServices
 from pypicloud_lite.browse.manage.views import ManagePages, ManageServices
 from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.register.views import RegisterPages
@@ -210,6 +212,25 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("manage.rules", "/manage/rules", GET=manage.rules, POST=manage.change_rules)
     add("manage.config", "/manage/config", GET=manage.config)
     add("manage.journal", "/manage/journal", GET=manage.journal)
+    _mount_curation(add, services, identity)
+
+
+def _mount_curation(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
+    curation = Curation(services.catalog, services.gate, services.access, services.index)
+    curators = CurationPages(
+        CurationServices(
+            curation,
+            services.gate,
+            services.removals,
+            services.yanking,
+            services.statuses,
+            services.administration,
+        ),
+        identity,
+    )
+    add("manage.projects", "/manage/projects", GET=curators.projects)
+    add("manage.project", f"/manage/projects/{_PROJECT}", GET=curators.project, POST=curators.change)
+    add("manage.confirm", f"/manage/projects/{_PROJECT}/confirm", GET=curators.confirm, POST=curators.take_away)
 
 
 def _mount_api(

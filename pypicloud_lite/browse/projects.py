@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.browse.manage.projects.curation import CURATING
 from pypicloud_lite.browse.plain_tags import by_use, plain_words
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus, ReleaseRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
@@ -62,6 +63,7 @@ class ProjectView:
     files: Sequence[FileRow]
     dependencies: Sequence[Dependency]
     may_write: bool
+    may_manage: bool
 
     @property
     def is_latest(self) -> bool:
@@ -172,7 +174,8 @@ class ProjectPages:
             dependencies = self._dependencies(reader, identity, index, core)
         rows = [FileRow(one, file_path(one)) for one in sorted(release.files, key=_by_use)]
         may_write = self._gate.allows(identity, Permission.WRITE, name)
-        return ProjectView(record, releases, release, core, rows, dependencies, may_write)
+        may_manage = any(self._gate.allows(identity, one, name) for one in CURATING)
+        return ProjectView(record, releases, release, core, rows, dependencies, may_write, may_manage)
 
     def _dependencies(
         self, reader: CatalogReader, identity: Identity, index: IndexName, core: Mapping[str, Any]

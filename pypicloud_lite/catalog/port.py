@@ -48,6 +48,12 @@ class CatalogReader(Protocol):
     def overview(self, index: IndexName) -> Sequence[ProjectOverview]:
         """What :meth:`projects` names, each with what a list tells of it."""
 
+    def projects_named(self, index: IndexName, part: str, after: str, limit: int) -> Sequence[ProjectRecord]:
+        """The first ``limit`` projects, with or without files, whose name holds ``part`` and comes after ``after``.
+
+        By name; ``part`` may be spelled in any way, and with empty texts these are the first of all.
+        """
+
     def having_files(self, index: IndexName, names: Iterable[ProjectName]) -> set[ProjectName]:
         """Those of ``names`` that have a listed file and are not quarantined; one query for each 500."""
 

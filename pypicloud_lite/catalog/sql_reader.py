@@ -35,7 +35,7 @@ from pypicloud_lite.catalog.rows import (
     project_records,
     reservation_records,
 )
-from pypicloud_lite.catalog.sql_releases import SqlReleases
+from pypicloud_lite.catalog.sql_overviews import SqlOverviews
 from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, projects, reservations
 from pypicloud_lite.journal.tables import journal
 from pypicloud_lite.kernel.errors import CatalogUnavailable
@@ -138,7 +138,7 @@ _JOURNAL = SELECT_JOURNAL.where(
 ).order_by(journal.c.serial, journal.c.id)
 
 
-class SqlReader(SqlReleases):
+class SqlReader(SqlOverviews):
     """:class:`~pypicloud_lite.catalog.port.CatalogReader` on one connection."""
 
     __slots__ = ()

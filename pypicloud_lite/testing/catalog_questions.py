@@ -77,6 +77,26 @@ class QuestionsContract(CatalogFixtures):
             assert reader.core_metadata(added.id) == core
             assert reader.files(INDEX, DEMO)[0].summary == "s" * 70_000
 
+    def test_projects_by_a_part_of_their_name(self, catalog: Catalog, count_queries: CountQueries) -> None:
+        """In order, with those that have no file, none of another index; one query, and no sign has a meaning."""
+        for filename in ("acme_b-1.0.tar.gz", "acme_a-1.0.tar.gz", "zeta-1.0.tar.gz"):
+            add(catalog, file_record(filename))
+        add(catalog, file_record("acme_c-1.0.tar.gz", index=OTHER))
+        with catalog.write(AUTHOR) as writer:
+            gone = writer.file(INDEX, "acme_a-1.0.tar.gz")
+            assert gone is not None
+            writer.remove_file(gone)
+        with catalog.read(snapshot=False) as reader, count_queries() as queries:
+            found = reader.projects_named(INDEX, "CME_", "", 10)
+        assert [(one.name.value, one.file_count) for one in found] == [("acme-a", 0), ("acme-b", 1)]
+        assert len(queries) == 1
+        with catalog.read() as reader:
+            assert [one.name.value for one in reader.projects_named(INDEX, "", "acme-a", 1)] == ["acme-b"]
+            assert [one.name.value for one in reader.projects_named(INDEX, "", "acme-b", 9)] == ["zeta"]
+            for part in ("%", "a%", "é", "\0", "\N{KELVIN SIGN}", "nothing"):
+                assert reader.projects_named(INDEX, part, "", 9) == []
+            assert reader.projects_named(INDEX, "", "\0", 9) == []
+
     def test_nothing_there(self, catalog: Catalog) -> None:
         """Each question has an empty answer."""
         with catalog.read() as reader:

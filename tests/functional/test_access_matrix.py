@@ -223,6 +223,8 @@ ASSETS = {
     "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}": {"GET": (ANYONE, None)},
 }
 MANAGE = row(302, 403, 403, 403, 200, owner=403, tokens=(403, 403, 403, 403, 200, 403))
+CURATE = row(302, 404, 403, 200, 200, owner=200, tokens=(403, 404, 404, 404, 200, 403))
+NOTHING_TO_CONFIRM = row(302, 404, 403, 400, 400, owner=400, tokens=(403, 404, 404, 404, 400, 403))
 NO_FORM = ((400,) * len(IDENTITIES), None)
 PAGES = {
     "/search": {"GET": (LOGIN_CHECKED, None)},
@@ -234,11 +236,13 @@ PAGES = {
     "/account": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
     "/manage": {"GET": ((302,) * len(IDENTITIES), None)},
     **{f"/manage/{one}": {"GET": (MANAGE, None), "POST": NO_FORM} for one in ("users", "groups", "rules")},
-    **{f"/manage/{one}": {"GET": (MANAGE, None)} for one in ("journal", "config")},
+    **{f"/manage/{one}": {"GET": (MANAGE, None)} for one in ("projects", "journal", "config")},
     "/manage/users/invite": {"POST": NO_FORM},
     "/account/actions": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
     "/account/sessions/end": {"POST": NO_FORM},
     "/account/sessions/end-others": {"POST": NO_FORM},
+    "/manage/projects/{project:[^/]+}": {"GET": (CURATE, None), "POST": NO_FORM},
+    "/manage/projects/{project:[^/]+}/confirm": {"GET": (NOTHING_TO_CONFIRM, None), "POST": NO_FORM},
     "/account/token": {"POST": NO_FORM},
     "/account/token/revoke": {"POST": NO_FORM},
     "/account/password": {"POST": NO_FORM},
@@ -445,8 +449,10 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 
 
 SINGLE = {
-    *(f"/manage/{one}" for one in ("users", "groups", "rules", "journal", "config")),
+    *(f"/manage/{one}" for one in ("users", "groups", "rules", "projects", "journal", "config")),
     "/manage/users/invite",
+    "/manage/projects/{project:[^/]+}",
+    "/manage/projects/{project:[^/]+}/confirm",
     "/search",
     "/upload",
     "/account/actions",

@@ -113,7 +113,7 @@ class ManagePages:
             case "open" | "close" as action:
                 administration.set_register(author, allowed=action == "open")
             case _:
-                raise _unknown_action()
+                raise unknown_action()
 
     def _change_group(self, form: Form, author: Author) -> None:
         administration, group = self._services.administration, form.text("group")
@@ -125,12 +125,12 @@ class ManagePages:
             case "join" | "leave" as action:
                 administration.set_member(group, form.text("username"), author, member=action == "join")
             case _:
-                raise _unknown_action()
+                raise unknown_action()
 
     def _change_rule(self, form: Form, author: Author) -> None:
         action, right = form.text("action"), form.text("right")
         if action not in {"grant", "revoke"} or right not in set(Right):
-            raise _unknown_action()
+            raise unknown_action()
         kind: Kind = "user" if form.text("kind") == "user" else "group"
         self._services.administration.set_right(
             form.text("project"), kind, form.text("who"), Right(right), author, given=action == "grant"
@@ -146,11 +146,11 @@ class ManagePages:
             "invites": self._services.registration.has_tokens,
             "invited": more.get("invited"),
         }
-        return _page(request, "users", values, more)
+        return manage_page(request, "users", values, more)
 
     def _groups(self, request: Request, **more: Any) -> PlainResponse:
         groups = self._services.directory.groups()
-        return _page(request, "groups", {"groups": {name: sorted(groups[name]) for name in sorted(groups)}}, more)
+        return manage_page(request, "groups", {"groups": {name: sorted(groups[name]) for name in sorted(groups)}}, more)
 
     def _rules(self, request: Request, **more: Any) -> PlainResponse:
         services = self._services
@@ -164,7 +164,9 @@ class ManagePages:
             asker = Identity() if account is None else Identity(account.username, account.groups, account.roles)
             verdicts = [(one.value, services.gate.explain(asker, one, name)) for one in Permission]
         rules = services.directory.grant_book().rules()
-        return _page(request, "rules", {"rules": rules, "user": user, "project": project, "verdicts": verdicts}, more)
+        return manage_page(
+            request, "rules", {"rules": rules, "user": user, "project": project, "verdicts": verdicts}, more
+        )
 
     def _journal(self, request: Request, **more: Any) -> PlainResponse:
         asked = {key: request.GET.get(key, "").strip()[:255] for key in ("author", "project", "action")}
@@ -185,7 +187,7 @@ class ManagePages:
             told = {**asked, "refused": "1" if outcome else "", "before": str(found[-1].id)}
             older = urlencode({key: text for key, text in told.items() if text})
         values = {"entries": found, "asked": asked, "refused_only": outcome is not None, "older": older}
-        return _page(request, "journal", values, more)
+        return manage_page(request, "journal", values, more)
 
     def _config(self, request: Request, **more: Any) -> PlainResponse:
         return _page(request, "config", {"configuration": self._services.configuration()}, more)
@@ -209,8 +211,7 @@ class ManagePages:
             change(form, author)
         except PpcError as error:
             return show(request, refused=error)
-        location = [("Location", f"{request.script_name}{path}"), ("Cache-Control", "no-store")]
-        return respond("303 See Other", location, b"")
+        return see_other(request, path)
 
     def _sent(self, request: Request) -> tuple[Form, Author]:
         form = read_form(request)
@@ -219,12 +220,19 @@ class ManagePages:
         return form, Author(identity.username, request.remote_addr, identity.credential)
 
 
-def _page(request: Request, name: str, values: Mapping[str, Any], more: Mapping[str, Any]) -> PlainResponse:
+def manage_page(request: Request, name: str, values: Mapping[str, Any], more: Mapping[str, Any]) -> PlainResponse:
+    """One of the pages; ``more`` may have the error with which the visitor's form was ``refused``."""
     refused: PpcError | None = more.get("refused")
     status = "200 OK" if refused is None else f"{status_of(refused)} Refused"
     headers = [("Cache-Control", "no-store")]
     return page(request, f"{_TEMPLATES}{name}.jinja2", status, headers, here=name, refused=refused, **values)
 
 
-def _unknown_action() -> InvalidRequest:
+def see_other(request: Request, path: str) -> PlainResponse:
+    """Where a browser goes after a form that was taken, so that to reload the page sends nothing again."""
+    return respond("303 See Other", [("Location", f"{request.script_name}{path}"), ("Cache-Control", "no-store")], b"")
+
+
+def unknown_action() -> InvalidRequest:
+    """What is said of a form that no page has."""
     return InvalidRequest("This form is not one of this server's pages: reload the page and send it again")
