@@ -21,6 +21,7 @@ from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
 from pypicloud_lite.browse.manage.projects.curation import Curation
 from pypicloud_lite.browse.manage.projects.views import CurationPages, CurationServices
+from pypicloud_lite.browse.manage.upkeep.views import UpkeepPages, UpkeepServices
 from pypicloud_lite.browse.manage.views import ManagePages, ManageServices
 from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.register.views import RegisterPages
@@ -213,6 +214,11 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("manage.config", "/manage/config", GET=manage.config)
     add("manage.journal", "/manage/journal", GET=manage.journal)
     _mount_curation(add, services, identity)
+    upkeep = UpkeepPages(
+        UpkeepServices(services.catalog, services.gate, services.index, services.disk),
+        identity,
+    )
+    add("manage.storage", "/manage/storage", GET=upkeep.storage)
 
 
 def _mount_curation(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:

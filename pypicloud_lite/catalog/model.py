@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -141,6 +141,45 @@ class UploadedProject:
     display_name: str
     files: int
     uploaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many files, of so many bytes together."""
+
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSpace:
+    """The room that a project's listed files take; ``cached`` is the part that came from an upstream."""
+
+    name: ProjectName
+    display_name: str
+    whole: Amount
+    cached: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The room that the listed files of an index take: of all by origin, and of some projects, the largest first.
+
+    ``projects`` is how many there are that have files.
+    """
+
+    whole: Amount
+    by_origin: Mapping[Origin, Amount]
+    projects: int
+    largest: Sequence[ProjectSpace]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Names that are kept from everybody: filenames that were deleted, and projects without a file."""
+
+    filenames: int
+    projects: int
 
 
 @dataclass(frozen=True, slots=True)

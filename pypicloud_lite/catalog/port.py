@@ -23,6 +23,8 @@ from pypicloud_lite.catalog.model import (
     ProjectStatus,
     ReleaseRecord,
     Reservation,
+    Reserved,
+    Space,
     UploadedProject,
 )
 from pypicloud_lite.journal.model import Author
@@ -53,6 +55,15 @@ class CatalogReader(Protocol):
 
         By name; ``part`` may be spelled in any way, and with empty texts these are the first of all.
         """
+
+    def space(self, index: IndexName, offset: int, limit: int) -> Space:
+        """The room that all files take together, and the ``limit`` largest projects but for the first ``offset``.
+
+        All of it is zero when there are not more than ``offset`` projects.
+        """
+
+    def reserved(self, index: IndexName) -> Reserved:
+        """How many names are reserved."""
 
     def having_files(self, index: IndexName, names: Iterable[ProjectName]) -> set[ProjectName]:
         """Those of ``names`` that have a listed file and are not quarantined; one query for each 500."""

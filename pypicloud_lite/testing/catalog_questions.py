@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from pypicloud_lite.catalog.model import (
+    Amount,
     ManifestState,
     Origin,
     ProjectStatus,
+    Reserved,
 )
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
@@ -96,6 +98,47 @@ class QuestionsContract(CatalogFixtures):
             for part in ("%", "a%", "é", "\0", "\N{KELVIN SIGN}", "nothing"):
                 assert reader.projects_named(INDEX, part, "", 9) == []
             assert reader.projects_named(INDEX, "", "\0", 9) == []
+
+    def test_the_room_that_files_take(self, catalog: Catalog, count_queries: CountQueries) -> None:
+        """Of all by origin, of the largest projects; not of another index, nor of what is being removed. One query."""
+        add(catalog, file_record("big-1.0.tar.gz", size=5 << 40))
+        add(catalog, file_record("big-2.0.tar.gz", size=7, origin=Origin.CACHE))
+        add(catalog, file_record("mid-1.0.tar.gz", size=100, origin=Origin.IMPORT))
+        add(catalog, file_record("low-1.0.tar.gz", size=0))
+        add(catalog, file_record("big-3.0.tar.gz", index=OTHER))
+        gone = add(catalog, file_record("gone-1.0.tar.gz", size=50))
+        with catalog.write(AUTHOR) as writer:
+            writer.begin_removal(gone)
+        with catalog.read(snapshot=False) as reader, count_queries() as queries:
+            space = reader.space(INDEX, 0, 2)
+        assert len(queries) == 1
+        assert space.whole == Amount(4, (5 << 40) + 107)
+        assert space.by_origin == {
+            Origin.UPLOAD: Amount(2, 5 << 40),
+            Origin.IMPORT: Amount(1, 100),
+            Origin.CACHE: Amount(1, 7),
+        }
+        assert space.projects == 3
+        assert [(one.name.value, one.whole, one.cached) for one in space.largest] == [
+            ("big", Amount(2, (5 << 40) + 7), Amount(1, 7)),
+            ("mid", Amount(1, 100), Amount()),
+        ]
+        with catalog.read() as reader:
+            rest = reader.space(INDEX, 2, 2)
+            assert [one.name.value for one in rest.largest] == ["low"]
+            assert rest.whole == space.whole
+            assert reader.space(INDEX, 3, 2).whole == Amount()
+
+    def test_reserved_names_are_counted(self, catalog: Catalog) -> None:
+        """Deleted filenames, and projects that have no file any more."""
+        for filename in ("demo-1.0.tar.gz", "demo-2.0.tar.gz", "left-1.0.tar.gz", "left-2.0.tar.gz"):
+            added = add(catalog, file_record(filename))
+            if filename != "left-2.0.tar.gz":
+                with catalog.write(AUTHOR) as writer:
+                    writer.remove_file(added)
+        with catalog.read() as reader:
+            assert reader.reserved(INDEX) == Reserved(3, 1)
+            assert reader.reserved(OTHER) == Reserved(0, 0)
 
     def test_nothing_there(self, catalog: Catalog) -> None:
         """Each question has an empty answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -177,6 +178,17 @@ class Services:
         return Housekeeping(
             self.storage, self.ingest, rebuild, self.clock, lambda: prepare(settings), self.rescan(), chores
         )
+
+    def disk(self) -> tuple[int, int] | None:
+        """Bytes that are free, and all, on the disk where files lie; None where they lie in no folder."""
+        folder = self.settings.get(self.settings.plugin("pypi.storage").settings)
+        if not isinstance(folder, LocalSettings):
+            return None
+        try:
+            usage = shutil.disk_usage(folder.dir)
+        except OSError:
+            return None
+        return usage.free, usage.total
 
     def rescan(self) -> tuple[Rescan, float] | None:
         """What looks after a folder that people touch, and its interval in seconds; None where it is off."""

@@ -90,3 +90,14 @@ def test_a_status_and_a_rule(visit):
     visit.shoot("manage-project-owner")
     assert page.get_by_role("link", name="Journal").count() == 0
     assert page.get_by_role("button", name="Grant").is_visible()
+
+
+def test_the_room_that_files_take(visit):
+    visit.log_in("admin")
+    page = visit.go("/manage/users")
+    page.get_by_role("link", name="Storage").click()
+    page.get_by_role("img", name="Size of the largest projects").wait_for()
+    assert page.get_by_text("are free on their disk").is_visible()
+    visit.shoot("manage-storage")
+    page.get_by_role("cell", name="acme-billing").get_by_role("link").click()
+    page.get_by_role("heading", name="Manage acme-billing").wait_for()

@@ -236,7 +236,7 @@ PAGES = {
     "/account": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
     "/manage": {"GET": ((302,) * len(IDENTITIES), None)},
     **{f"/manage/{one}": {"GET": (MANAGE, None), "POST": NO_FORM} for one in ("users", "groups", "rules")},
-    **{f"/manage/{one}": {"GET": (MANAGE, None)} for one in ("projects", "journal", "config")},
+    **{f"/manage/{one}": {"GET": (MANAGE, None)} for one in ("projects", "storage", "journal", "config")},
     "/manage/users/invite": {"POST": NO_FORM},
     "/account/actions": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
     "/account/sessions/end": {"POST": NO_FORM},
@@ -449,7 +449,7 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 
 
 SINGLE = {
-    *(f"/manage/{one}" for one in ("users", "groups", "rules", "projects", "journal", "config")),
+    *(f"/manage/{one}" for one in ("users", "groups", "rules", "projects", "storage", "journal", "config")),
     "/manage/users/invite",
     "/manage/projects/{project:[^/]+}",
     "/manage/projects/{project:[^/]+}/confirm",

@@ -1,0 +1,1 @@
+"""How the server itself is, in pages: the room that files take, and rebuilding the catalog."""
