@@ -27,8 +27,6 @@ from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.register.views import RegisterPages
 from pypicloud_lite.browse.views import BrowseViews
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
-from pypicloud_lite.journal.model import Author
-from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
 from pypicloud_lite.manage.api import ApiViews, operations
@@ -215,10 +213,19 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("manage.journal", "/manage/journal", GET=manage.journal)
     _mount_curation(add, services, identity)
     upkeep = UpkeepPages(
-        UpkeepServices(services.catalog, services.gate, services.index, services.disk),
+        UpkeepServices(
+            services.catalog,
+            services.gate,
+            services.index,
+            services.disk,
+            services.start_rebuild,
+            services.rebuilds,
+        ),
         identity,
     )
     add("manage.storage", "/manage/storage", GET=upkeep.storage)
+    add("manage.resync", "/manage/resync", GET=upkeep.resync, POST=upkeep.start_resync)
+    add("manage.resync.progress", "/manage/resync/progress", GET=upkeep.progress)
 
 
 def _mount_curation(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
@@ -261,14 +268,6 @@ def _api_views(
     settings, index, base_url = services.settings, services.index, services.settings.get(WebSettings).base_url
     login, directory, administration = settings.get(LoginSettings), services.access, services.administration
     removals, yanking, statuses = services.removals, services.yanking, services.statuses
-
-    def rebuild(author: Author) -> dict[str, Any]:
-        # What it changes is recorded as the rebuild's own, change by change: this says who asked.
-        with services.database.write() as connection:
-            append(connection, services.clock(), author, "rebuild")
-        report = services.resync()
-        return {**report.counts(), "remarks": report.remarks}
-
     return ApiViews(
         packages=PackageViews(services.listings, removals, yanking, statuses, identity, index, base_url),
         login=LoginViews(
@@ -277,7 +276,7 @@ def _api_views(
         account=AccountViews(services.tokens, identity, login),
         people=PeopleViews(administration, directory, services.registration, identity, base_url),
         rules=RuleViews(administration, directory, services.gate, identity),
-        server=ServerViews(Audit(services.database), identity, rebuild, services.export_people),
+        server=ServerViews(Audit(services.database), identity, services.rebuild, services.export_people),
         download=download,
         upload=upload,
         reference=reference,

@@ -37,6 +37,7 @@ class Housekeeping:
         prepare: Callable[[], None],
         rescan: tuple[Rescan, float] | None = None,
         chores: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+        at_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = storage
         self._ingest = ingest
@@ -45,6 +46,7 @@ class Housekeeping:
         self._prepare = prepare
         self._rescan = rescan
         self._chores = chores
+        self._at_stop = at_stop
         self._prepared = False
         self._claimed = False
         self._pid = 0
@@ -77,8 +79,9 @@ class Housekeeping:
             threading.Thread(target=self._look_around, args=arguments, name="rescan", daemon=True).start()
 
     def stop(self) -> None:
-        """End after the step under way."""
+        """End after the step under way, and what else this process does in the background."""
         self._stop.set()
+        self._attempt("end what runs", self._at_stop)
 
     def step(self) -> None:
         """One round; what fails is logged and tried again at the next, and stops nothing else."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -49,6 +50,8 @@ from pypicloud_lite.ops.leftovers import Leftovers
 from pypicloud_lite.ops.report import Report
 from pypicloud_lite.ops.rescan import Rescan
 from pypicloud_lite.ops.resync import Progress, Resync
+from pypicloud_lite.ops.running import Run, TaskRunner
+from pypicloud_lite.ops.tasks import Task, Tasks
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.status import Statuses
@@ -103,6 +106,9 @@ Those may not show when a password was changed; the change must count within a m
 """
 
 
+_REBUILD = "resync"
+
+
 def _in_silence(_done: int, _total: int) -> None:
     """Nobody watches."""
 
@@ -138,6 +144,8 @@ class Services:
     descriptions: Descriptions
     downloads: Downloads
     contents: Contents
+    tasks: Tasks
+    runner: TaskRunner
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -153,6 +161,22 @@ class Services:
         with self.database.write() as connection:
             append(connection, self.clock(), author, "export people")
         return exported(self.access, self.administration)
+
+    def start_rebuild(self, author: Author) -> None:
+        """Rebuild in the background of this process; ``TaskRunning`` where any process does so already."""
+        self.runner.start(_REBUILD, author, "rebuild", self._rebuild)
+
+    def rebuild(self, author: Author) -> Mapping[str, Any]:
+        """As :meth:`start_rebuild`, here and now; the report."""
+        return self.runner.run(_REBUILD, author, "rebuild", self._rebuild)
+
+    def rebuilds(self, limit: int) -> Sequence[Task]:
+        """The last of them, of all processes, the newest first: one query."""
+        return self.tasks.latest(_REBUILD, limit)
+
+    def _rebuild(self, run: Run) -> Mapping[str, Any]:
+        report = self.resync(run.check, run.progress)
+        return {**report.counts(), "remarks": report.remarks}
 
     def first_rebuild(self, progress: Progress = _in_silence) -> FirstRebuild:
         """The very first rebuild."""
@@ -176,7 +200,14 @@ class Services:
         rebuild, settings = self.first_rebuild(), self.settings
         chores = {"write down refusals": self.refusals.write}
         return Housekeeping(
-            self.storage, self.ingest, rebuild, self.clock, lambda: prepare(settings), self.rescan(), chores
+            self.storage,
+            self.ingest,
+            rebuild,
+            self.clock,
+            lambda: prepare(settings),
+            self.rescan(),
+            chores,
+            self.runner.stop,
         )
 
     def disk(self) -> tuple[int, int] | None:
@@ -241,6 +272,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     signup = SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock)
     ingest = Ingest(storage, catalog, clock)
     pages = PageCache(settings.get(ServeSettings).page_cache)
+    tasks = Tasks(database, clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -269,6 +301,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         descriptions=Descriptions(catalog, gate, pages),
         downloads=Downloads(catalog, gate),
         contents=Contents(storage),
+        tasks=tasks,
+        runner=TaskRunner(tasks),
     )
 
 

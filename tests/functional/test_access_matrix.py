@@ -238,6 +238,8 @@ PAGES = {
     **{f"/manage/{one}": {"GET": (MANAGE, None), "POST": NO_FORM} for one in ("users", "groups", "rules")},
     **{f"/manage/{one}": {"GET": (MANAGE, None)} for one in ("projects", "storage", "journal", "config")},
     "/manage/users/invite": {"POST": NO_FORM},
+    "/manage/resync": {"GET": (MANAGE, None), "POST": NO_FORM},
+    "/manage/resync/progress": {"GET": (ADMIN, None)},
     "/account/actions": {"GET": (row(303, 200, 200, 200, 200, owner=200, tokens=(403, 403, 403, 403, 200, 403)), None)},
     "/account/sessions/end": {"POST": NO_FORM},
     "/account/sessions/end-others": {"POST": NO_FORM},
@@ -451,6 +453,8 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
 SINGLE = {
     *(f"/manage/{one}" for one in ("users", "groups", "rules", "projects", "storage", "journal", "config")),
     "/manage/users/invite",
+    "/manage/resync",
+    "/manage/resync/progress",
     "/manage/projects/{project:[^/]+}",
     "/manage/projects/{project:[^/]+}/confirm",
     "/search",

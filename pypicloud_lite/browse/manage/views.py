@@ -190,7 +190,7 @@ class ManagePages:
         return manage_page(request, "journal", values, more)
 
     def _config(self, request: Request, **more: Any) -> PlainResponse:
-        return _page(request, "config", {"configuration": self._services.configuration()}, more)
+        return manage_page(request, "config", {"configuration": self._services.configuration()}, more)
 
     def _for_admins(self, request: Request, show: Callable[..., PlainResponse]) -> PlainResponse:
         identity = self._identity(request)

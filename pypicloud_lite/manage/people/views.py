@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
@@ -223,7 +223,7 @@ class ServerViews:
         self,
         audit: Audit,
         identity: RequestIdentity,
-        rebuild: Callable[[Author], dict[str, Any]],
+        rebuild: Callable[[Author], Mapping[str, Any]],
         people: Callable[[Author], AclDocument],
     ) -> None:
         self._audit = audit
