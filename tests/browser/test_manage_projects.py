@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
 import pytest
 
+from pypicloud_lite.app import make_app
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
+from pypicloud_lite.testing.world import World
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -101,3 +108,66 @@ def test_the_room_that_files_take(visit):
     visit.shoot("manage-storage")
     page.get_by_role("cell", name="acme-billing").get_by_role("link").click()
     page.get_by_role("heading", name="Manage acme-billing").wait_for()
+
+
+class SteppedStorage:
+    """Reads a manifest only when it is told to; everything else as the storage does."""
+
+    def __init__(self, storage):
+        self._storage = storage
+        self.told = threading.Semaphore(0)
+
+    def __getattr__(self, name):
+        return getattr(self._storage, name)
+
+    def read(self, key):
+        if key.value.endswith(".manifest.json"):
+            assert self.told.acquire(timeout=60)
+        return self._storage.read(key)
+
+
+class ThreadedServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_told):
+        pass
+
+
+@pytest.fixture
+def stepped(tmp_path, visit):
+    """The visit goes to a server of this process, whose storage takes each step of a rebuild when the test says so."""
+    world = World(tmp_path)
+    for number in range(4):
+        world.upload(build_wheel(f"project-{number}", "1.0"))
+    (tmp_path / "data/packages/notes.txt").write_text("no package")
+    storage = SteppedStorage(world.services.storage)
+    app = make_app(replace(world.services, storage=storage))
+    with make_server("127.0.0.1", 0, app, ThreadedServer, Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        visit.url = f"http://127.0.0.1:{server.server_port}"
+        yield storage
+        storage.told.release(100)
+        for thread in threading.enumerate():
+            if thread.name.startswith("task "):
+                thread.join(30)
+        server.shutdown()
+    world.close()
+
+
+def test_a_rebuild_is_watched(visit, stepped):
+    visit.log_in("admin")
+    page = visit.go("/manage/resync")
+    page.get_by_text("It has not been run yet.").wait_for()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("heading", name="It runs").wait_for()
+    for done in (1, 2, 3):
+        stepped.told.release()
+        page.get_by_text(f"{done} of 4 projects and files looked at").wait_for()
+        assert page.get_by_role("progressbar").evaluate("bar => bar.value") == done
+    visit.shoot("manage-resync-running")
+    stepped.told.release()
+    page.get_by_role("heading", name="The last run").wait_for()
+    page.get_by_text("notes.txt").wait_for()
+    visit.shoot("manage-resync")
