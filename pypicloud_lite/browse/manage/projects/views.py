@@ -16,7 +16,6 @@ from pypicloud_lite.access.model import Identity, Permission, Right
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.manage.projects.curation import Curated, Curation
 from pypicloud_lite.browse.manage.views import manage_page, see_other, unknown_action
-from pypicloud_lite.browse.views import login_path
 from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.journal.model import Author
@@ -26,6 +25,7 @@ from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.yanking import MAX_REASON, Yanking
 from pypicloud_lite.web.forms import Form, read_form
+from pypicloud_lite.web.local_paths import login_path
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
 _QUERY = 128

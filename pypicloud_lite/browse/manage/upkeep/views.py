@@ -13,13 +13,13 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.manage.storage_chart import storage_chart
 from pypicloud_lite.browse.manage.views import manage_page, see_other
-from pypicloud_lite.browse.views import login_path
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Conflict, InvalidRequest, NotFound
 from pypicloud_lite.kernel.names import IndexName, shown
 from pypicloud_lite.web.errors import answers_json
 from pypicloud_lite.web.forms import read_form
+from pypicloud_lite.web.local_paths import login_path
 from pypicloud_lite.web.responses import PlainResponse, redirect, respond_json
 
 _PER_PAGE = 50
