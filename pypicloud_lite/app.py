@@ -116,10 +116,14 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    browse = BrowseViews(ProjectPages(services.catalog, services.gate), services.readmes, identity, index, base_url)
+    browse = BrowseViews(
+        ProjectPages(services.catalog, services.gate, services.counts), services.readmes, identity, index, base_url
+    )
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
-    files = FileViews(services.downloads, services.storage, identity, index, settings.get(ServeSettings))
+    files = FileViews(
+        services.downloads, services.counter, services.storage, identity, index, settings.get(ServeSettings)
+    )
     uploads = UploadViews(
         services.uploads,
         services.storage,
@@ -269,7 +273,9 @@ def _api_views(
     login, directory, administration = settings.get(LoginSettings), services.access, services.administration
     removals, yanking, statuses = services.removals, services.yanking, services.statuses
     return ApiViews(
-        packages=PackageViews(services.listings, removals, yanking, statuses, identity, index, base_url),
+        packages=PackageViews(
+            services.listings, removals, yanking, statuses, services.counts, identity, index, base_url
+        ),
         login=LoginViews(
             services.authenticator, directory, services.sessions, administration, services.registration, identity, login
         ),

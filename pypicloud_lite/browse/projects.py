@@ -11,10 +11,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.browse.charts import Chart, upright
 from pypicloud_lite.browse.manage.projects.curation import CURATING
 from pypicloud_lite.browse.plain_tags import by_use, plain_words
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus, ReleaseRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.downloads.counts import Counts, DownloadCounts
 from pypicloud_lite.indexes.layout import file_path
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
@@ -27,6 +29,7 @@ from pypicloud_lite.serve.visible import unknown, visible_files
 _RECENT = 12
 _PER_PAGE = 20
 _VERSIONS = 50
+_COUNTED_DAYS = 30
 _SAFE_LINK = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -64,6 +67,7 @@ class ProjectView:
     dependencies: Sequence[Dependency]
     may_write: bool
     may_manage: bool
+    downloads: Counts
 
     @property
     def is_latest(self) -> bool:
@@ -74,6 +78,11 @@ class ProjectView:
         """Its releases, the newest first; but for the whole of it, only as many as somebody would look through."""
         newest_first = self.releases.all[::-1]
         return newest_first if whole else newest_first[:_VERSIONS]
+
+    @property
+    def chart(self) -> Chart:
+        """Its downloads of each day."""
+        return upright([(day.isoformat(), count) for day, count in self.downloads.days])
 
     @property
     def summary(self) -> str | None:
@@ -134,8 +143,9 @@ class Found:
 class ProjectPages:
     """Questions of the pages; what the caller may not read leaves no trace in any answer."""
 
-    def __init__(self, catalog: Catalog, gate: Gate) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, counts: DownloadCounts) -> None:
         self._catalog = catalog
+        self._counts = counts
         self._gate = gate
 
     def recent(self, identity: Identity, index: IndexName) -> Sequence[ReleaseRecord]:
@@ -173,9 +183,10 @@ class ProjectPages:
             core = reader.release_metadata(index, name, release.version)
             dependencies = self._dependencies(reader, identity, index, core)
         rows = [FileRow(one, file_path(one)) for one in sorted(release.files, key=_by_use)]
+        downloads = self._counts.of(record.id, _COUNTED_DAYS)
         may_write = self._gate.allows(identity, Permission.WRITE, name)
         may_manage = any(self._gate.allows(identity, one, name) for one in CURATING)
-        return ProjectView(record, releases, release, core, rows, dependencies, may_write, may_manage)
+        return ProjectView(record, releases, release, core, rows, dependencies, may_write, may_manage, downloads)
 
     def _dependencies(
         self, reader: CatalogReader, identity: Identity, index: IndexName, core: Mapping[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pypicloud_lite.manage import shapes
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
-from pypicloud_lite.manage.bodies import ListParameters, StatusParameters, YankParameters
+from pypicloud_lite.manage.bodies import DownloadParameters, ListParameters, StatusParameters, YankParameters
 from pypicloud_lite.manage.operations import Needs, Operation
 from pypicloud_lite.manage.people.views import PeopleViews, RuleViews, ServerViews
 from pypicloud_lite.manage.reference.views import ReferenceViews
@@ -83,6 +83,7 @@ def _packages(views: ApiViews) -> Sequence[Operation]:
         Operation("api.project", "DELETE", (f"{_PACKAGE}/", _PACKAGE), project, packages.delete, "delete all files of a project", gives=shapes.Deleted),
         Operation("api.status", "GET", f"{_PACKAGE}/status", project, packages.status, "read the status of a project", gives=shapes.StatusShape),
         Operation("api.status", "PUT", f"{_PACKAGE}/status", project, packages.set_status, "give a project its status (PEP 792); quarantine is for administrators", StatusParameters, shapes.StatusShape),
+        Operation("api.downloads", "GET", f"{_PACKAGE}/downloads", project, packages.downloads, "count the downloads of a project, at most a minute late", DownloadParameters, shapes.DownloadsShape),
         Operation("api.release", "GET", _RELEASE, project, packages.release, "list the files of a release", gives=shapes.FileList),
         Operation("api.release", "DELETE", _RELEASE, project, packages.delete, "delete a release", gives=shapes.Deleted),
         Operation("api.release.yank", "PUT", f"{_RELEASE}/yank", project, packages.yank, "yank a release (PEP 592)", YankParameters, changed),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.downloads.thinning import KEPT_DAYS
 from pypicloud_lite.kernel.errors import InvalidRequest, TooLarge
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.publish.form import FormLimits, Readable, read_form
@@ -44,6 +45,12 @@ class StatusParameters(Parameters):
 
     status: ProjectStatus
     reason: Reason | None = None
+
+
+class DownloadParameters(Parameters):
+    """Of the counts of downloads."""
+
+    days: int = Field(default=30, ge=1, le=KEPT_DAYS, description="how many days, today's with them")
 
 
 class NoParameters(Parameters):

@@ -197,6 +197,22 @@ class GroupShape(Shape):
     packages: list[PackageRights]
 
 
+class DayShape(Shape):
+    """The downloads of one day, in UTC."""
+
+    day: str
+    count: int
+
+
+class DownloadsShape(Shape):
+    """How often the files of a project were downloaded: by day, and of all times by version."""
+
+    name: str
+    total: int
+    days: list[DayShape]
+    versions: dict[str, int]
+
+
 class UserRights(Shape):
     """A user's rights on the project."""
 

@@ -10,12 +10,14 @@ from pyramid.request import Request
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
+from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.kernel.versions import normalised_version
 from pypicloud_lite.manage.bodies import (
+    DownloadParameters,
     ListParameters,
     NoParameters,
     StatusParameters,
@@ -39,6 +41,7 @@ class PackageViews:
         removals: Removals,
         yanking: Yanking,
         statuses: Statuses,
+        counts: DownloadCounts,
         identity: RequestIdentity,
         index: IndexName,
         base_url: str | None,
@@ -47,6 +50,7 @@ class PackageViews:
         self._removals = removals
         self._yanking = yanking
         self._statuses = statuses
+        self._counts = counts
         self._identity = identity
         self._index = index
         self._base_url = base_url
@@ -120,6 +124,19 @@ class PackageViews:
     def _status(project: ProjectRecord) -> PlainResponse:
         document = {"name": str(project.name), "status": str(project.status), "reason": project.status_reason}
         return respond_json("200 OK", {**document, "files": project.file_count})
+
+    def downloads(self, request: Request) -> PlainResponse:
+        """How often its files were downloaded."""
+        days = parameters(request, DownloadParameters).days
+        project = self._listings.project(self._identity(request), self._index, _project(request))
+        counts = self._counts.of(project.id, days)
+        document = {
+            "name": str(project.name),
+            "total": counts.total,
+            "days": [{"day": day.isoformat(), "count": count} for day, count in counts.days],
+            "versions": counts.versions,
+        }
+        return respond_json("200 OK", document)
 
     def free(self, request: Request) -> PlainResponse:
         """Free the name of a project that has no files any more."""

@@ -32,6 +32,7 @@ class Download:
     key: StorageKey
     etag: str
     size: int | None
+    project_id: int
 
 
 class Downloads:
@@ -55,6 +56,7 @@ class Downloads:
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, project)
         name, part = _split(filename)
+        holder = None
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.file(index, name) if name.isascii() else None
             if record is None and catalog.state().rebuilding_since is not None:
@@ -63,14 +65,14 @@ class Downloads:
                 record = None
             if record is not None and record.project == project:
                 holder = catalog.project(index, project)
-                if holder is not None and holder.status is ProjectStatus.QUARANTINED:
+                if holder is None or holder.status is ProjectStatus.QUARANTINED:
                     record = None
         # A hidden file costs the same queries, and is told of in the same words, as one that is not there.
-        if record is None or record.project != project or not visible:
+        if record is None or holder is None or not visible:
             raise self.missing(filename)
         if digest is not None and not record.digests.sha256.startswith(digest):
             raise self.missing(filename)
-        return self._part(record, part)
+        return self._part(record, part, holder.id)
 
     def find_by_name(self, identity: Identity, index: IndexName, path: str) -> Download:
         """The file of that name, whatever its project, or the one that lies at that path: pypiserver's addresses.
@@ -90,14 +92,14 @@ class Downloads:
             raise self.missing(filename)
         return found
 
-    def _part(self, record: FileRecord, part: Part) -> Download:
+    def _part(self, record: FileRecord, part: Part, project_id: int) -> Download:
         sha256 = record.digests.sha256
         if part is Part.FILE:
-            return Download(record, part, record.key, f'"{sha256}"', record.size)
+            return Download(record, part, record.key, f'"{sha256}"', record.size, project_id)
         if part is Part.METADATA and record.metadata_sha256 is not None:
-            return Download(record, part, record.metadata_key, f'"{record.metadata_sha256}"', None)
+            return Download(record, part, record.metadata_key, f'"{record.metadata_sha256}"', None, project_id)
         if part is Part.SIGNATURE and record.signed:
-            return Download(record, part, record.signature_key, f'"{sha256}.asc"', None)
+            return Download(record, part, record.signature_key, f'"{sha256}.asc"', None, project_id)
         raise self.missing(f"{record.filename}{part.value}")
 
     @staticmethod

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import structlog
 from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.kernel.errors import InvalidName, NotFound
+from pypicloud_lite.downloads.counter import DownloadCounter
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, RangeNotSatisfiable
 from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, shown
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.downloads import Download, Downloads, Part
@@ -101,12 +103,14 @@ class FileViews:
     def __init__(
         self,
         downloads: Downloads,
+        counter: DownloadCounter,
         storage: Storage,
         identity: RequestIdentity,
         index: IndexName,
         settings: ServeSettings,
     ) -> None:
         self._downloads = downloads
+        self._counter = counter
         self._storage = storage
         self._identity = identity
         self._index = index
@@ -178,8 +182,10 @@ class FileViews:
         if request.method == "HEAD":
             # A signed URL holds for GET alone, so even then HEAD is answered here, from the catalog.
             return stream("200 OK", [*headers, ("Content-Length", str(found.size))], [])
-        elsewhere = self._elsewhere(found, headers)
-        return elsewhere or self._send_bytes(request, found, found.size, headers)
+        answer = self._elsewhere(found, headers) or self._send_bytes(request, found, found.size, headers)
+        if _begins(environ, found.size, found.etag):
+            self._counter.note(found.project_id, found.record.version)
+        return answer
 
     def _elsewhere(self, found: Download, headers: list[tuple[str, str]]) -> PlainResponse | None:
         """Let nginx or the object store send the bytes, where that is set up."""
@@ -210,6 +216,18 @@ class FileViews:
     def _send_small(self, found: Download, headers: list[tuple[str, str]]) -> PlainResponse:
         kind = "text/plain; charset=utf-8" if found.part is Part.METADATA else "application/pgp-signature"
         return respond("200 OK", [*headers, ("Content-Type", kind)], self._storage.read(found.key))
+
+
+def _begins(environ: Mapping[str, Any], size: int, etag: str) -> bool:
+    """Whether a GET is for a file from its first byte on: of a download in parts that is one of them."""
+    if "HTTP_RANGE" not in environ:
+        return True
+    try:
+        wanted = parse_range(environ["HTTP_RANGE"], size, environ.get("HTTP_IF_RANGE"), etag)
+    except RangeNotSatisfiable:
+        # Sent to where the bytes are, which will say so.
+        return False
+    return wanted is None or wanted[0] == 0
 
 
 def _representation(request: Request) -> Representation:

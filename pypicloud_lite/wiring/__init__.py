@@ -36,6 +36,9 @@ from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.downloads.counter import DownloadCounter
+from pypicloud_lite.downloads.counts import DownloadCounts
+from pypicloud_lite.downloads.thinning import Thinning
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.refusals import Refusals
@@ -146,6 +149,8 @@ class Services:
     contents: Contents
     tasks: Tasks
     runner: TaskRunner
+    counter: DownloadCounter
+    counts: DownloadCounts
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -198,7 +203,11 @@ class Services:
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
         rebuild, settings = self.first_rebuild(), self.settings
-        chores = {"write down refusals": self.refusals.write}
+        chores = {
+            "write down refusals": self.refusals.write,
+            "write down downloads": self.counter.write,
+            "sum up old downloads": Thinning(self.database, self.clock).run,
+        }
         return Housekeeping(
             self.storage,
             self.ingest,
@@ -303,6 +312,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         contents=Contents(storage),
         tasks=tasks,
         runner=TaskRunner(tasks),
+        counter=DownloadCounter(database, clock),
+        counts=DownloadCounts(database, clock),
     )
 
 

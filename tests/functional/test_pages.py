@@ -196,6 +196,7 @@ def test_T12_metadata_is_text(world, payload):
     for path in ("/", f"/search?q={'demo'}", "/project/demo/", "/search?q=" + quote(payload)):
         page = see(world, path, "reader")
         for tag, attributes in Elements(page.text).found:
+            # the chart of downloads is the one drawing, and there are no downloads
             assert tag not in {"img", "svg", "iframe", "object"}
             assert not any(name.startswith("on") for name in attributes)
             assert not (attributes.get("href") or "").lower().startswith(("javascript:", "data:"))
