@@ -210,8 +210,8 @@ def test_the_project_page_shows_counts_and_a_chart(world):
     assert "1,234 in 30 days, 1,234 in all" in page
     assert page.text.count("<rect") == 1
     assert f"the most, 1,234, on {world.services.clock().date()}" in page
-    versions = page.text.partition('id="versions"')[2]
-    assert versions.count(" downloads") == 1
+    versions = page.text.partition('id="versions"')[2].partition("</ul>")[0]
+    assert versions.count("downloads") == 1
     assert "1,234 downloads" in versions.partition("1.0</a>")[2]
 
 
