@@ -25,6 +25,7 @@ from pypicloud_lite.browse.manage.upkeep.views import UpkeepPages, UpkeepService
 from pypicloud_lite.browse.manage.views import ManagePages, ManageServices
 from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.register.views import RegisterPages
+from pypicloud_lite.browse.search import ProjectSearch
 from pypicloud_lite.browse.views import BrowseViews
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
@@ -116,9 +117,9 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    browse = BrowseViews(
-        ProjectPages(services.catalog, services.gate, services.counts), services.readmes, identity, index, base_url
-    )
+    projects = ProjectPages(services.catalog, services.gate, services.counts)
+    searching = ProjectSearch(services.catalog, services.gate)
+    browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from pypicloud_lite.access.directory import Directory
-from pypicloud_lite.access.grants import as_grants, rules_for
+from pypicloud_lite.access.grants import as_grants, is_without_rules, rules_for
 from pypicloud_lite.access.model import EVERYONE, Identity, Permission, Right, Role, ScopeWord, Target
 from pypicloud_lite.access.policy import Verdict, decide, judge, principals
 from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound, PermissionDenied, PpcError
@@ -119,6 +119,17 @@ class Gate:
             return decide(identity, Permission.READ, Target(project, book.of(project), self._index), rules)
 
         return may_read
+
+    def reads_everything(self, identity: Identity) -> bool:
+        """Whether nothing at all is hidden from the caller; False also where that would take long to find out."""
+        if identity.is_admin:
+            return True
+        if identity.scope is not None and not identity.scope.is_admin:
+            return False
+        if not identity.roles.isdisjoint({Role.READER, Role.WRITER}):
+            return True
+        by_default = not principals(identity).isdisjoint(self._directory.rules().default_read)
+        return by_default and is_without_rules(self._directory.grant_book())
 
     def view_key(self, identity: Identity) -> tuple[Hashable, ...]:
         """Callers with equal keys see the same projects, until a rule changes (which changes the key)."""

@@ -119,6 +119,11 @@ def joined(books: Sequence[GrantBook]) -> GrantBook:
     return JoinedGrants(filled) if filled else NO_RULES
 
 
+def is_without_rules(book: GrantBook) -> bool:
+    """Whether it is known, without a question to anybody, that there is no rule for any project."""
+    return isinstance(book, GrantTable) and not book.rules()
+
+
 def as_grants(rules: Iterable[Rule]) -> Grants:
     """The rights by user and by group."""
     users: dict[str, frozenset[Right]] = {}

@@ -12,6 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.browse.charts import Chart, upright
+from pypicloud_lite.browse.dependants import Dependants, relations
 from pypicloud_lite.browse.manage.projects.curation import CURATING
 from pypicloud_lite.browse.plain_tags import by_use, plain_words
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus, ReleaseRecord
@@ -23,11 +24,9 @@ from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version, normalised_version, parse_version
 from pypicloud_lite.serve.describe.documents import Release, Releases, core_links, core_list, core_text
 from pypicloud_lite.serve.describe.newest import newest_readable
-from pypicloud_lite.serve.describe.search import Query, best_of
 from pypicloud_lite.serve.visible import unknown, visible_files
 
 _RECENT = 12
-_PER_PAGE = 20
 _VERSIONS = 50
 _COUNTED_DAYS = 30
 _SAFE_LINK = re.compile(r"https?://", re.IGNORECASE)
@@ -65,6 +64,7 @@ class ProjectView:
     core: Mapping[str, Any]
     files: Sequence[FileRow]
     dependencies: Sequence[Dependency]
+    dependants: Dependants
     may_write: bool
     may_manage: bool
     downloads: Counts
@@ -126,20 +126,6 @@ class ProjectView:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A page of a search."""
-
-    releases: Sequence[ReleaseRecord]
-    total: int
-    number: int
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is a next page."""
-        return self.number * _PER_PAGE < self.total
-
-
 class ProjectPages:
     """Questions of the pages; what the caller may not read leaves no trace in any answer."""
 
@@ -157,19 +143,6 @@ class ProjectPages:
             first.setdefault(one.project, one)
         return list(first.values())[:_RECENT]
 
-    def search(self, identity: Identity, index: IndexName, text: str, number: int) -> Found:
-        """The projects whose name or summary has every word, those whose name begins with them first; one query."""
-        words = [word.lower() for word in text.split()][:10]
-        if not words:
-            return Found((), 0, 1)
-        query = Query(names=tuple(words), summaries=tuple(words), every=False)
-        with self._catalog.read(snapshot=False) as reader:
-            releases = reader.releases_like(index, query.names, query.summaries, every=False)
-        found = [one for one in best_of(releases, self._gate.readable(identity)) if _means(one, words)]
-        found.sort(key=lambda one: (_rank(one, words), one.project.value))
-        begin = (number - 1) * _PER_PAGE
-        return Found(found[begin : begin + _PER_PAGE], len(found), number)
-
     def project(self, identity: Identity, index: IndexName, name: ProjectName, spelling: str | None) -> ProjectView:
         """A project by its latest release, or by one whose version may be spelled in any way."""
         with visible_files(self._catalog, self._gate, identity, index, name) as (reader, record, all_files):
@@ -181,24 +154,27 @@ class ProjectPages:
             if release is None:
                 raise NotFound(f"There is no version {shown(spelling or '')} of project {name} here")
             core = reader.release_metadata(index, name, release.version)
-            dependencies = self._dependencies(reader, identity, index, core)
+            dependencies, dependants = self._relations(reader, identity, record, core)
         rows = [FileRow(one, file_path(one)) for one in sorted(release.files, key=_by_use)]
         downloads = self._counts.of(record.id, _COUNTED_DAYS)
         may_write = self._gate.allows(identity, Permission.WRITE, name)
         may_manage = any(self._gate.allows(identity, one, name) for one in CURATING)
-        return ProjectView(record, releases, release, core, rows, dependencies, may_write, may_manage, downloads)
+        return ProjectView(
+            record, releases, release, core, rows, dependencies, dependants, may_write, may_manage, downloads
+        )
 
-    def _dependencies(
-        self, reader: CatalogReader, identity: Identity, index: IndexName, core: Mapping[str, Any]
-    ) -> Sequence[Dependency]:
+    def _relations(
+        self, reader: CatalogReader, identity: Identity, project: ProjectRecord, core: Mapping[str, Any]
+    ) -> tuple[Sequence[Dependency], Dependants]:
         texts = core_list(core, "requires_dist")
         names = {text: name for text in texts if (name := _required(text)) is not None}
         may_read = self._gate.readable(identity)
-        here = {name for name in reader.having_files(index, set(names.values())) if may_read(name)}
-        return [
+        here, dependants = relations(reader, may_read, project.index, project.name, set(names.values()))
+        dependencies = [
             Dependency(text, str(names[text]) if text in names else None, here=names.get(text) in here)
             for text in texts
         ]
+        return dependencies, dependants
 
 
 def _by_use(record: FileRecord) -> Any:
@@ -214,21 +190,6 @@ def _required(text: str) -> ProjectName | None:
 
 def _find(releases: Releases, spelling: str) -> Release | None:
     return releases.find(normalised_version(spelling)) if is_version(spelling) else None
-
-
-def _means(one: ReleaseRecord, words: Sequence[str]) -> bool:
-    text = f"{one.project.value} {one.display_name} {one.summary or ''}".lower()
-    return all(word in text for word in words)
-
-
-def _rank(one: ReleaseRecord, words: Sequence[str]) -> int:
-    name = one.project.value
-    joined = "-".join(words)
-    if name == joined:
-        return 0
-    if name.startswith(joined):
-        return 1
-    return 2 if all(word in name for word in words) else 3
 
 
 def is_prerelease(version: str) -> bool:

@@ -11,6 +11,7 @@ from pyramid.request import Request
 from pypicloud_lite.access.model import ANONYMOUS, Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.projects import ProjectPages, is_prerelease
+from pypicloud_lite.browse.search import MOST_PAGES, ProjectSearch
 from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound, TooManyRequests
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version
@@ -20,7 +21,6 @@ from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
 _TEMPLATES = "pypicloud_lite.browse:templates/"
-_MOST_PAGES = 500
 _QUERY = 200
 _Seen = TypeVar("_Seen")
 
@@ -31,12 +31,14 @@ class BrowseViews:
     def __init__(
         self,
         projects: ProjectPages,
+        searching: ProjectSearch,
         readmes: Readmes,
         identity: RequestIdentity,
         index: IndexName,
         base_url: str | None,
     ) -> None:
         self._projects = projects
+        self._searching = searching
         self._readmes = readmes
         self._identity = identity
         self._index = index
@@ -55,12 +57,14 @@ class BrowseViews:
         return page(request, f"{_TEMPLATES}home.jinja2", base=self._base(request), recent=recent)
 
     def search(self, request: Request) -> PlainResponse:
-        """Projects by words."""
+        """Projects by words; with ``part=results`` what of the page changes while somebody types."""
         text = request.GET.get("q", "").strip()[:_QUERY]
         number = _page_number(request.GET.get("page", "1"))
-        found = self._projects.search(self._identity(request), self._index, text, number)
-        more = urlencode({"q": text, "page": number + 1})
-        return page(request, f"{_TEMPLATES}search.jinja2", text=text, found=found, more=more)
+        found = self._searching.find(self._identity(request), self._index, text, number)
+        values = {"text": text, "found": found, "more": urlencode({"q": text, "page": number + 1})}
+        if request.GET.get("part") == "results":
+            return page(request, f"{_TEMPLATES}results.jinja2", headers=[("Cache-Control", "no-store")], **values)
+        return page(request, f"{_TEMPLATES}search.jinja2", **values)
 
     def upload(self, request: Request) -> PlainResponse:
         """Where files are dropped; sent by the page to the address that every client uses."""
@@ -113,6 +117,6 @@ def or_login(request: Request, who: RequestIdentity, ask: Callable[[Identity], _
 
 
 def _page_number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 4 and 1 <= int(text) <= _MOST_PAGES):  # noqa: PLR2004
-        raise InvalidRequest(f"There is no page {shown(text)} of a search: pages are 1 to {_MOST_PAGES}")
+    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 4 and 1 <= int(text) <= MOST_PAGES):  # noqa: PLR2004
+        raise InvalidRequest(f"There is no page {shown(text)} of a search: pages are 1 to {MOST_PAGES}")
     return int(text)

@@ -27,6 +27,7 @@ from pypicloud_lite.catalog.model import (
     Space,
     UploadedProject,
 )
+from pypicloud_lite.catalog.search_port import SearchReader
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Conflict
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -38,7 +39,7 @@ class FilenameTaken(Conflict):
     code = "filename-taken"
 
 
-class CatalogReader(Protocol):
+class CatalogReader(SearchReader, Protocol):
     """One consistent snapshot, if nothing else was asked for; each method is one query unless it says otherwise."""
 
     def project(self, index: IndexName, name: ProjectName) -> ProjectRecord | None:
@@ -217,6 +218,12 @@ class CatalogWriter(CatalogReader, Protocol):
         """Whether the project is still as it was read (None: not there): by its revision.
 
         It then stays so until the scope ends.
+        """
+
+    def fill_search(self, count: int) -> bool:
+        """Make so many of the projects findable that were there before the catalog could be searched.
+
+        False when there is none left; a few queries for each project. No serial, no journal.
         """
 
     def set_rebuilding(self, since: datetime | None) -> None:

@@ -91,8 +91,11 @@ class Restoration:
         self._counts = {"inserted": 0, "corrected": 0, "reserved": 0}
         self._recount: set[int] = set()
 
-    def run(self, given: Sequence[tuple[FileRecord, Mapping[str, Any]]], reserved: Sequence[Reservation]) -> None:
-        """Insert what is missing and correct what differs; no statement changes what is already so."""
+    def run(self, given: Sequence[tuple[FileRecord, Mapping[str, Any]]], reserved: Sequence[Reservation]) -> set[int]:
+        """Insert what is missing and correct what differs; no statement changes what is already so.
+
+        The ids of this project and of those that lost files to it.
+        """
         self._highest = max([self._given.serial, *(record.serial for record, _core in given)])
         found = project_records(
             self._connection.execute(_PROJECT, {"index": self._index, "name": self._given.name.value})
@@ -115,6 +118,7 @@ class Restoration:
             self._scope.record(
                 "restore project", self._given.index, self._given.name, None, {"new": old is None, **self._counts}
             )
+        return {project_id, *self._recount}
 
     def _draw(self) -> int:
         return self._scope.draw_serial(self._highest)

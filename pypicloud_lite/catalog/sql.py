@@ -35,6 +35,7 @@ class SqlCatalog:
             if writer.refused is not None:
                 # Caught inside the scope, yet what came before it is not committed either.
                 raise FilenameTaken(writer.refused.message) from writer.refused
+            writer.search_rows.settle()
 
     def probe(self) -> None:
         """See the port."""

@@ -36,6 +36,7 @@ from pypicloud_lite.catalog.rows import (
     reservation_records,
 )
 from pypicloud_lite.catalog.sql_overviews import SqlOverviews
+from pypicloud_lite.catalog.sql_search import SqlSearch
 from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, projects, reservations
 from pypicloud_lite.journal.tables import journal
 from pypicloud_lite.kernel.errors import CatalogUnavailable
@@ -138,7 +139,7 @@ _JOURNAL = SELECT_JOURNAL.where(
 ).order_by(journal.c.serial, journal.c.id)
 
 
-class SqlReader(SqlOverviews):
+class SqlReader(SqlOverviews, SqlSearch):
     """:class:`~pypicloud_lite.catalog.port.CatalogReader` on one connection."""
 
     __slots__ = ()

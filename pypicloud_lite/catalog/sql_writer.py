@@ -22,6 +22,7 @@ from pypicloud_lite.catalog.model import (
 from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.restore import Restoration
 from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
+from pypicloud_lite.catalog.search_rows import SearchRows
 from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
     catalog_state,
@@ -111,13 +112,14 @@ class SqlWriter(SqlReader):
     true until it commits. The serial is drawn by the first change.
     """
 
-    __slots__ = ("_author", "_clock", "_drawn", "_state", "refused")
+    __slots__ = ("_author", "_clock", "_drawn", "_state", "refused", "search_rows")
 
     def __init__(self, connection: Connection, author: Author, clock: Clock) -> None:
         super().__init__(connection)
         self._author = author
         self._clock = clock
         self._drawn = False
+        self.search_rows = SearchRows(connection)
         row = connection.execute(_LOCK).one_or_none()
         if row is None:
             raise CatalogUnavailable("The database has not been set up: run ppc-db upgrade")
@@ -135,6 +137,7 @@ class SqlWriter(SqlReader):
         self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=record.filename.value)
         added = self._insert_file(replace(record, serial=serial), project_id, core)
         self._journal_file("add file", added)
+        self.search_rows.file_came(project_id, added)
         return added
 
     def replace_file(self, old: FileRecord, record: FileRecord, core: Mapping[str, Any]) -> FileRecord | None:
@@ -147,6 +150,8 @@ class SqlWriter(SqlReader):
         added = self._insert_file(replace(record, serial=serial), project_id, core)
         self._touch(_COUNT, project_id, more=0 if listed else 1)
         self._journal_file("replace file", added, {"replaced_sha256": old.digests.sha256})
+        self.search_rows.file_went(project_id, old.version)
+        self.search_rows.file_came(project_id, added)
         return added
 
     def mark_manifest(self, record: FileRecord, *, done: bool) -> bool:
@@ -168,7 +173,9 @@ class SqlWriter(SqlReader):
             self._journal_file("yank file" if yanked else "un-yank file", now, {"reason": reason})
             changed.append(now)
         for index, project in {(record.index, record.project) for record in changed}:
-            self._touch_named(_TOUCH_PROJECT, index, project)
+            project_id = self._touch_named(_TOUCH_PROJECT, index, project)
+            if project_id is not None:
+                self.search_rows.file_went(project_id, None)
         return changed
 
     def set_status(self, index: IndexName, name: ProjectName, status: ProjectStatus, reason: str | None) -> bool:
@@ -181,6 +188,7 @@ class SqlWriter(SqlReader):
             self.draw_serial()
             values = {"new_status": status.value, "new_reason": reason, "now": self._clock()}
             self._touch(_SET_STATUS, project.id, **values)
+            self.search_rows.file_went(project.id, None)
             detail = {"status": status.value, "reason": reason, "before": project.status.value}
             self.record("set status", index, name, None, detail)
         return True
@@ -195,6 +203,7 @@ class SqlWriter(SqlReader):
         if project_id is None or self._connection.execute(_ANY_FILE, {"project_id": project_id}).first():
             return False
         self.draw_serial()
+        self.search_rows.project_goes(project_id)
         self._execute(_FORGET_RESERVATIONS, index=str(index), name=name.value)
         self._execute(_FORGET_PROJECT, project_id=project_id)
         self.record("forget project", index, name, None, {})
@@ -204,7 +213,9 @@ class SqlWriter(SqlReader):
         """See the port."""
         if self._execute(_BEGIN_REMOVAL, file_id=record.id):
             self.draw_serial()
-            self._touch_named(_COUNT, record.index, record.project, more=-1)
+            project_id = self._touch_named(_COUNT, record.index, record.project, more=-1)
+            if project_id is not None:
+                self.search_rows.file_went(project_id, record.version)
             self._journal_file("begin removal", record)
             return True
         return bool(self._connection.execute(_IS_THERE, {"file_id": record.id}).scalar())
@@ -216,7 +227,9 @@ class SqlWriter(SqlReader):
             return False
         serial = self.draw_serial()
         more = -1 if listed else 0
-        self._touch_named(_COUNT_AND_DUE, record.index, record.project, more=more, now=self._clock())
+        project_id = self._touch_named(_COUNT_AND_DUE, record.index, record.project, more=more, now=self._clock())
+        if listed and project_id is not None:
+            self.search_rows.file_went(project_id, record.version)
         filename = record.filename.value
         if reserve:
             self._execute(_DELETE_RESERVATION, index=str(record.index), filename_=filename)
@@ -232,12 +245,17 @@ class SqlWriter(SqlReader):
         reservations: Sequence[Reservation],
     ) -> None:
         """See the port."""
-        Restoration(self, self._connection, project).run(files, reservations)
+        for project_id in Restoration(self, self._connection, project).run(files, reservations):
+            self.search_rows.file_went(project_id, None)
 
     def unchanged_since(self, index: IndexName, name: ProjectName, seen: ProjectRecord | None) -> bool:
         """See the port."""
         now = self.project(index, name)
         return (now and now.revision) == (seen and seen.revision)
+
+    def fill_search(self, count: int) -> bool:
+        """See the port."""
+        return self.search_rows.fill(count)
 
     def set_rebuilding(self, since: datetime | None) -> None:
         """See the port."""
@@ -332,10 +350,11 @@ class SqlWriter(SqlReader):
         serial, revision = self._state.serial, new_revision()
         self._execute(statement, project_id=project_id, new_serial=serial, new_revision=revision, **values)
 
-    def _touch_named(self, statement: Any, index: IndexName, name: ProjectName, **values: Any) -> None:
+    def _touch_named(self, statement: Any, index: IndexName, name: ProjectName, **values: Any) -> int | None:
         project_id = self._project_id(index, name)
         if project_id is not None:
             self._touch(statement, project_id, **values)
+        return project_id
 
     def _execute(self, statement: Any, **parameters: Any) -> int:
         """Run one statement; returns how many rows it met."""

@@ -16,9 +16,9 @@ from sqlalchemy import (
 from pypicloud_lite.db.schema import TABLE_OPTIONS, metadata
 from pypicloud_lite.db.types import UtcDateTime, id_type, name_type, text_type, unicode_type
 
-_INDEX_NAME = 121
-_PROJECT_NAME = 128
-_FILENAME = 200
+INDEX_NAME = 121
+PROJECT_NAME = 128
+FILENAME = 200
 _STORAGE_KEY = 900
 _MYSQL_KEY_PREFIX = 255
 
@@ -31,6 +31,8 @@ catalog_state = Table(
     Column("revision", BigInteger, nullable=False),
     Column("rebuilding_since", UtcDateTime, nullable=True),
     Column("rebuilt_at", UtcDateTime, nullable=True),
+    # What searches find is still to be filled in for the projects above this id; null when it is done.
+    Column("search_after", BigInteger, nullable=True),
     **TABLE_OPTIONS,
 )
 
@@ -38,9 +40,9 @@ projects = Table(
     "projects",
     metadata,
     Column("id", id_type(), primary_key=True),
-    Column("index_name", name_type(_INDEX_NAME), nullable=False),
-    Column("name", name_type(_PROJECT_NAME), nullable=False),
-    Column("display_name", unicode_type(_FILENAME), nullable=False),
+    Column("index_name", name_type(INDEX_NAME), nullable=False),
+    Column("name", name_type(PROJECT_NAME), nullable=False),
+    Column("display_name", unicode_type(FILENAME), nullable=False),
     Column("serial", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("file_count", Integer, nullable=False),
@@ -60,11 +62,11 @@ files = Table(
     # Never given out twice: a stale id must not reach another file.
     Column("id", id_type(), primary_key=True),
     Column("project_id", ForeignKey(projects.c.id), nullable=False),
-    Column("index_name", name_type(_INDEX_NAME), nullable=False),
-    Column("filename", name_type(_FILENAME), nullable=False),
-    Column("version", name_type(_FILENAME), nullable=False),
+    Column("index_name", name_type(INDEX_NAME), nullable=False),
+    Column("filename", name_type(FILENAME), nullable=False),
+    Column("version", name_type(FILENAME), nullable=False),
     Column("packagetype", name_type(20), nullable=False),
-    Column("python", name_type(_FILENAME), nullable=False),
+    Column("python", name_type(FILENAME), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("sha256", name_type(64), nullable=False),
     Column("blake2b_256", name_type(64), nullable=False),
@@ -105,9 +107,9 @@ reservations = Table(
     "reservations",
     metadata,
     Column("id", id_type(), primary_key=True),
-    Column("index_name", name_type(_INDEX_NAME), nullable=False),
-    Column("project", name_type(_PROJECT_NAME), nullable=False),
-    Column("filename", name_type(_FILENAME), nullable=False),
+    Column("index_name", name_type(INDEX_NAME), nullable=False),
+    Column("project", name_type(PROJECT_NAME), nullable=False),
+    Column("filename", name_type(FILENAME), nullable=False),
     Column("sha256", name_type(64), nullable=False),
     Column("serial", BigInteger, nullable=False),
     UniqueConstraint("index_name", "filename"),

@@ -15,6 +15,7 @@ from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.rescan import Rescan
+from pypicloud_lite.ops.search_filling import SearchFilling
 from pypicloud_lite.storage.port import Storage
 
 _log = structlog.get_logger("pypicloud_lite.housekeeping")
@@ -35,9 +36,11 @@ class Housekeeping:
         first_rebuild: FirstRebuild,
         clock: Clock,
         prepare: Callable[[], None],
+        *,
         rescan: tuple[Rescan, float] | None = None,
         chores: Mapping[str, Callable[[], object]] = MappingProxyType({}),
         at_stop: Callable[[], None] = lambda: None,
+        filling: SearchFilling | None = None,
     ) -> None:
         self._storage = storage
         self._ingest = ingest
@@ -47,6 +50,7 @@ class Housekeeping:
         self._rescan = rescan
         self._chores = chores
         self._at_stop = at_stop
+        self._filling = filling
         self._prepared = False
         self._claimed = False
         self._pid = 0
@@ -77,6 +81,8 @@ class Housekeeping:
         if self._rescan is not None:
             arguments = (self._stop, *self._rescan)
             threading.Thread(target=self._look_around, args=arguments, name="rescan", daemon=True).start()
+        if self._filling is not None:
+            threading.Thread(target=self._fill, args=(self._stop, self._filling), name="search", daemon=True).start()
 
     def stop(self) -> None:
         """End after the step under way, and what else this process does in the background."""
@@ -107,6 +113,13 @@ class Housekeeping:
         while True:
             self._attempt("look for files that were put in or taken out by hand", lambda: rescan.look(stop.wait))
             if stop.wait(seconds):
+                return
+
+    def _fill(self, stop: threading.Event, filling: SearchFilling) -> None:
+        """Until it is done for good."""
+        while not stop.is_set():
+            self._attempt("make projects findable", lambda: filling.run(stop.wait))
+            if filling.is_done or stop.wait(_RETRY):
                 return
 
     def _make_ready(self) -> None:

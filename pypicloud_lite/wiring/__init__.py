@@ -54,6 +54,7 @@ from pypicloud_lite.ops.report import Report
 from pypicloud_lite.ops.rescan import Rescan
 from pypicloud_lite.ops.resync import Progress, Resync
 from pypicloud_lite.ops.running import Run, TaskRunner
+from pypicloud_lite.ops.search_filling import SearchFilling
 from pypicloud_lite.ops.tasks import Task, Tasks
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
@@ -214,9 +215,10 @@ class Services:
             rebuild,
             self.clock,
             lambda: prepare(settings),
-            self.rescan(),
-            chores,
-            self.runner.stop,
+            rescan=self.rescan(),
+            chores=chores,
+            at_stop=self.runner.stop,
+            filling=SearchFilling(self.catalog),
         )
 
     def disk(self) -> tuple[int, int] | None:

@@ -1,0 +1,95 @@
+"""Searching for projects: what somebody may not read leaves no trace in what is found, counted or leafed through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity
+from pypicloud_lite.catalog.model import ReleaseRecord
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.catalog.search_port import SearchQuery
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+
+PER_PAGE = 20
+MOST_PAGES = 500
+
+_AT_ONCE = 200
+_COUNTED = 1000
+"""For a caller who may not read everything, matches are looked at one by one until there are more than so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search; ``more``: there are more than ``total``."""
+
+    releases: Sequence[ReleaseRecord]
+    total: int
+    number: int
+    more: bool = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a next page."""
+        return self.number < MOST_PAGES and (self.more or self.number * PER_PAGE < self.total)
+
+
+class ProjectSearch:
+    """One query, and another one where little begins with the words.
+
+    Two more for a caller who may not read everything, where more than 200 projects are found.
+    """
+
+    def __init__(self, catalog: Catalog, gate: Gate) -> None:
+        self._catalog = catalog
+        self._gate = gate
+
+    def find(self, identity: Identity, index: IndexName, text: str, number: int) -> Found:
+        """The projects that have every word, the best first. ``number``: the page, from 1."""
+        query = SearchQuery.parse(text)
+        if not query.words:
+            return Found((), 0, number)
+        everything = self._gate.reads_everything(identity)
+        may_read = self._gate.readable(identity)
+
+        def find(query: SearchQuery) -> Found:
+            if everything:
+                return self._of_all(index, query, number)
+            return self._of_readable(index, query, number, may_read)
+
+        found = find(query)
+        if found.total <= PER_PAGE and not found.more:
+            # By what the caller may read: else the others would show by what is found inside of names.
+            found = find(SearchQuery(query.words, within=True))
+        return found
+
+    def _of_all(self, index: IndexName, query: SearchQuery, number: int) -> Found:
+        with self._catalog.read(snapshot=False) as reader:
+            releases, total = reader.search(index, query, (number - 1) * PER_PAGE, PER_PAGE)
+            if not releases and number > 1:
+                _first, total = reader.search(index, query, 0, 1)
+        return Found(releases, total, number)
+
+    def _of_readable(
+        self, index: IndexName, query: SearchQuery, number: int, may_read: Callable[[ProjectName], bool]
+    ) -> Found:
+        begin, end = (number - 1) * PER_PAGE, number * PER_PAGE
+        with self._catalog.read(snapshot=False) as reader:
+            found, total = reader.search(index, query, 0, _AT_ONCE)
+        if total <= _AT_ONCE:
+            readable = [one for one in found if may_read(one.project)]
+            return Found(readable[begin:end], len(readable), number)
+        # Only a snapshot can be read a part at a time.
+        with self._catalog.read() as reader:
+            counted, total = max(_COUNTED, end), 0
+            shown: list[ProjectName] = []
+            for name in reader.search_names(index, query):
+                if not may_read(name):
+                    continue
+                if total == counted:
+                    return Found(reader.releases_shown(index, shown), total, number, more=True)
+                if begin <= total < end:
+                    shown.append(name)
+                total += 1
+            return Found(reader.releases_shown(index, shown), total, number)
