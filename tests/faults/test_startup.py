@@ -127,4 +127,4 @@ def test_starting_walks_no_folder(tmp_path, monkeypatch):
     assert len(world.project("p77")["files"]) == FILES_EACH
     world.close()
     assert listed == []
-    assert len(statements) <= 4
+    assert len(statements) <= 5
