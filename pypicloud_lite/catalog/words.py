@@ -19,7 +19,7 @@ WORD = 40
 _WORDS = 64
 _REQUIREMENTS = 500
 _TEXT = 4000
-_RUN = re.compile(r"[^\W_]+")
+_ASCII_RUN = re.compile(r"[A-Za-z0-9]+")
 _HOST = re.compile(r"(?<=\w)@[\w.-]+")  # of a mailbox: else everybody would be found by "com"
 
 
@@ -36,7 +36,15 @@ class Weight(IntEnum):
 def words_of(text: str) -> list[str]:
     """Runs of letters and digits in any script, each once, in order; alike in either case and however composed."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text[:_TEXT]).casefold())
-    return list(dict.fromkeys(run[:WORD] for run in _RUN.findall(_HOST.sub("", folded))))
+    folded = _HOST.sub("", folded)
+    runs = _ASCII_RUN.findall(folded) if folded.isascii() else _runs(folded)
+    return list(dict.fromkeys(run[:WORD] for run in runs))
+
+
+def _runs(text: str) -> list[str]:
+    """Of letters with their marks: many scripts write vowels as such."""
+    kept = "".join(one if one.isalnum() or unicodedata.category(one)[0] == "M" else " " for one in text)
+    return [run for run in kept.split() if run[0].isalnum()]
 
 
 def terms_of(name: ProjectName, summary: str | None, core: Mapping[str, Any]) -> dict[str, Weight]:

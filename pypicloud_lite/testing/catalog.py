@@ -14,6 +14,7 @@ from pypicloud_lite.testing.catalog_curation import CurationContract
 from pypicloud_lite.testing.catalog_questions import QuestionsContract
 from pypicloud_lite.testing.catalog_releases import ReleasesContract
 from pypicloud_lite.testing.catalog_restore import RestoreContract
+from pypicloud_lite.testing.catalog_search import SearchContract
 from pypicloud_lite.testing.catalog_uploads import UploadsContract
 from pypicloud_lite.testing.catalog_values import (
     AUTHOR,
@@ -104,6 +105,7 @@ class ScopesContract(CatalogFixtures):
 class CatalogContract(
     QuestionsContract,
     ReleasesContract,
+    SearchContract,
     ChangesContract,
     CurationContract,
     RestoreContract,
