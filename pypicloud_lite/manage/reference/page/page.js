@@ -2,6 +2,7 @@
 // Draws every call of openapi.json with a form that sends it. Text from the server is only ever set as text.
 
 const calls = document.getElementById("calls");
+const find = document.getElementById("find");
 const username = document.getElementById("username");
 const password = document.getElementById("password");
 let csrfToken = null;
@@ -158,14 +159,18 @@ async function draw() {
     }
   }
   calls.replaceChildren(...sections.values());
+  // Somebody may have typed before the calls were there.
+  narrow();
   calls.setAttribute("aria-busy", "false");
 }
 
-document.getElementById("find").addEventListener("input", (event) => {
-  const sought = event.target.value.toLowerCase();
+function narrow() {
+  const sought = find.value.toLowerCase();
   for (const one of calls.querySelectorAll("details")) one.hidden = !one.dataset.text.includes(sought);
   for (const section of calls.querySelectorAll("section")) section.hidden = !section.querySelector("details:not([hidden])");
-});
+}
+
+find.addEventListener("input", narrow);
 document.getElementById("credentials").addEventListener("change", whoAmI);
 document.getElementById("credentials").addEventListener("submit", (event) => event.preventDefault());
 draw();
