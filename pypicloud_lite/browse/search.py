@@ -80,16 +80,16 @@ class ProjectSearch:
         if total <= _AT_ONCE:
             readable = [one for one in found if may_read(one.project)]
             return Found(readable[begin:end], len(readable), number)
+        counted, total = max(_COUNTED, end), 0
+        shown: list[ProjectName] = []
         # Only a snapshot can be read a part at a time.
         with self._catalog.read() as reader:
-            counted, total = max(_COUNTED, end), 0
-            shown: list[ProjectName] = []
-            for name in reader.search_names(index, query):
-                if not may_read(name):
-                    continue
-                if total == counted:
-                    return Found(reader.releases_shown(index, shown), total, number, more=True)
-                if begin <= total < end:
-                    shown.append(name)
-                total += 1
-            return Found(reader.releases_shown(index, shown), total, number)
+            with reader.search_names(index, query) as names:
+                for name in filter(may_read, names):
+                    if begin <= total < end:
+                        shown.append(name)
+                    total += 1
+                    if total > counted:
+                        break
+            releases = reader.releases_shown(index, shown)
+        return Found(releases, min(total, counted), number, more=total > counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,8 +65,11 @@ class SearchReader(Protocol):
     ) -> tuple[Sequence[ReleaseRecord], int]:
         """A part of what is found, and how many are found in all (0 where the part is empty)."""
 
-    def search_names(self, index: IndexName, query: SearchQuery) -> Iterator[ProjectName]:
-        """What :meth:`search` finds, as it is read: one query, and a thousand names in memory; in a snapshot only."""
+    def search_names(self, index: IndexName, query: SearchQuery) -> AbstractContextManager[Iterator[ProjectName]]:
+        """What :meth:`search` finds, as it is read: one query, and a thousand names in memory.
+
+        In a snapshot only, and nothing else may be asked for before it is left, which may be at any name.
+        """
 
     def releases_shown(self, index: IndexName, names: Iterable[ProjectName]) -> Sequence[ReleaseRecord]:
         """What a list shows of at most 500 projects, in their order; those that are not found are left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -182,15 +183,16 @@ class SqlSearch(SqlReleases):
         rows = self._connection.execute(_page(_shape(query)), parameters).all()
         return [_release(row[:-1]) for row in rows], rows[0].total if rows else 0
 
-    def search_names(self, index: IndexName, query: SearchQuery) -> Iterator[ProjectName]:
+    @contextmanager
+    def search_names(self, index: IndexName, query: SearchQuery) -> Iterator[Iterator[ProjectName]]:
         """See the port."""
         if not query.words:
+            yield iter(())
             return
         options = {"yield_per": _ROWS}
         statement, parameters = _names(_shape(query)), _parameters(index, query)
         with self._connection.execute(statement, parameters, execution_options=options) as rows:
-            for name in rows.scalars():
-                yield project_name(name)
+            yield map(project_name, rows.scalars())
 
     def releases_shown(self, index: IndexName, names: Iterable[ProjectName]) -> Sequence[ReleaseRecord]:
         """See the port."""

@@ -36,7 +36,8 @@ def found(catalog: Catalog, text: str, *, within: bool = False) -> list[str]:
     query = SearchQuery.parse(text, within=within)
     with catalog.read() as reader:
         releases, total = reader.search(INDEX, query, 0, 100)
-        names = list(reader.search_names(INDEX, query))
+        with reader.search_names(INDEX, query) as each:
+            names = list(each)
         assert (
             [one.project for one in releases] == names == [one.project for one in reader.releases_shown(INDEX, names)]
         )
@@ -123,8 +124,8 @@ class SearchContract(CatalogFixtures):
         assert len(queries) == 1
         with catalog.read() as reader:
             assert reader.search(INDEX, query, 60, 15) == ([], 0)
-            names = reader.search_names(INDEX, query)
-            assert next(iter(names)).value == "tool00"
+            with reader.search_names(INDEX, query) as names:
+                assert next(names).value == "tool00"
             assert reader.search(INDEX, query, 0, 1)[1] == 60
 
     def test_the_release_that_is_offered_first(self, catalog: Catalog) -> None:
