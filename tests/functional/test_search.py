@@ -197,3 +197,16 @@ def test_projects_from_before_the_search_are_made_findable(world, tmp_path):
     again = SearchFilling(world.services.catalog)
     again.run(lambda _seconds: pytest.fail("there is nothing to do"))
     assert again.is_done
+
+
+def test_T01_a_token_finds_what_it_is_for(make_world):
+    """However much its user may read, by a role too: nothing else is found or counted."""
+    world = make_world({"pypi.auth": "config sql", "auth.readers": "reader"})
+    fill(world, ["tool-a", "tool-b", "secret-c"])
+    fill(world, ["base"])
+    body = {"name": "x", "permissions": ["read"], "projects": ["tool-a"]}
+    token = world.send("POST", "/api/token", "reader", 201, body).json["token"]
+    headers = {**HTML, "Authorization": basic("__token__", token)}
+    page = world.app.get("/search?q=handy", headers=headers)
+    assert (names(page), "1 package for" in page.text) == (["tool-a"], True)
+    assert "4 packages" in search(world, "q=handy").text
