@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -89,7 +91,13 @@ def others(port_group: str, chosen: Iterable[Plugin[Any, Any]]) -> tuple[type[Se
     return tuple(found)
 
 
-def _named(port_group: str) -> dict[str, list[EntryPoint]]:
+def _named(port_group: str) -> Mapping[str, Sequence[EntryPoint]]:
+    return _installed(port_group, tuple(sys.path))
+
+
+@lru_cache(maxsize=16)
+def _installed(port_group: str, _path: tuple[str, ...]) -> Mapping[str, Sequence[EntryPoint]]:
+    """Reads a file of every installed package, so once is enough: what is installed later wants a new process."""
     named: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=port_group):
         same = named.setdefault(entry.name, [])

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import cache
 from json import dumps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from webtest import TestApp, TestResponse
 
 from pypicloud_lite.access.passwords import hash_password
 from pypicloud_lite.app import make_app
+from pypicloud_lite.db.engine import Database
+from pypicloud_lite.db.migrate import upgrade
+from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.kernel.clock import Clock, system_clock
+from pypicloud_lite.settings.load import Loaded
 from pypicloud_lite.testing.artifacts import BuiltArtifact
+from pypicloud_lite.testing.databases import open_database
 from pypicloud_lite.wiring import Services, build, load_raw, prepare
 
 PASSWORDS = {"admin": "admin-pw", "writer": "writer-pw", "reader": "reader-pw", "outsider": "outsider-pw"}
@@ -41,12 +48,32 @@ def basic(username: str, password: str | None = None) -> str:
     return "Basic " + base64.b64encode(f"{username}:{secret}".encode()).decode()
 
 
+def _copy_schema(settings: Loaded) -> None:
+    """Begin with a copy of a migrated SQLite file, where the file is not there yet: a tenth of a second less each."""
+    path = Database(settings.get(DatabaseSettings)).path
+    if path is not None and not Path(path).exists():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)
+        Path(path).write_bytes(_schema())
+
+
+@cache
+def _schema() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "empty.sqlite")
+        database = open_database(f"sqlite:///{file}")
+        upgrade(database)
+        database.dispose()
+        return file.read_bytes()
+
+
 class World:
     """``app`` is a WebTest application over the services of ``settings``."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, clock: Clock = system_clock) -> None:
         raw = {**user_settings(), **(settings or {})}
         self.loaded = load_raw({name: text for name, text in raw.items() if text is not None}, folder, {})
+        _copy_schema(self.loaded)
         prepare(self.loaded)
         self.services: Services = build(self.loaded, clock)
         self.app = TestApp(make_app(self.services), extra_environ={"REMOTE_ADDR": "192.0.2.1"})
