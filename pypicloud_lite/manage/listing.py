@@ -67,6 +67,13 @@ class Listings:
             raise self._gate.unknown(identity, name)
         return project
 
+    def shown_project(self, identity: Identity, index: IndexName, name: ProjectName) -> ProjectRecord:
+        """A project that has files and is shown to the caller; any other is as unknown as one that never was."""
+        project = self.project(identity, index, name)
+        if not project.file_count or not _shows(project.status, identity):
+            raise self._gate.unknown(identity, name)
+        return project
+
 
 def _shows(status: ProjectStatus, identity: Identity) -> bool:
     return identity.is_admin or status is not ProjectStatus.QUARANTINED

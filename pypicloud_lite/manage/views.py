@@ -128,7 +128,7 @@ class PackageViews:
     def downloads(self, request: Request) -> PlainResponse:
         """How often its files were downloaded."""
         days = parameters(request, DownloadParameters).days
-        project = self._listings.project(self._identity(request), self._index, _project(request))
+        project = self._listings.shown_project(self._identity(request), self._index, _project(request))
         counts = self._counts.of(project.id, days)
         document = {
             "name": str(project.name),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
+from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.downloads.tables import EARLIER, downloads
 from pypicloud_lite.kernel.names import ProjectName
@@ -188,7 +189,7 @@ def test_the_document_has_days_and_versions(world):
         assert "days" in world.get(f"{DOCUMENT}?days={wrong}", status=400).json["message"]
 
 
-def test_nobody_sees_counts_of_what_is_hidden(world):
+def test_nobody_sees_counts_of_what_is_hidden(world, set_status):
     world.upload(build_wheel("secret-tool", "1.0"), "admin")
     world.get("/packages/root/main/secret-tool/secret_tool-1.0-py3-none-any.whl", "writer", 200)
     world.services.counter.write()
@@ -196,6 +197,18 @@ def test_nobody_sees_counts_of_what_is_hidden(world):
     hidden = world.get("/api/package/secret-tool/downloads", "reader", 404).text
     unknown = world.get("/api/package/nothing-here/downloads", "reader", 404).text
     assert hidden.replace("secret-tool", "nothing-here") == unknown
+    set_status(world, "secret-tool", ProjectStatus.QUARANTINED)
+    world.get("/api/package/secret-tool/downloads", "writer", 404)
+    assert world.get("/api/package/secret-tool/downloads", "admin", 200).json["total"] == 1
+
+
+def test_of_what_was_downloaded_long_ago_only_the_sum_is_shown(world):
+    row = {"project_id": project_id(world), "version": "1.0", "day": EARLIER, "count": 7}
+    with world.services.database.write() as connection:
+        connection.execute(insert(downloads), row)
+    page = world.get("/project/demo/", Accept="text/html")
+    assert "0 in 30 days, 7 in all" in page
+    assert "<svg" not in page
 
 
 def test_the_project_page_shows_counts_and_a_chart(world):
