@@ -52,11 +52,11 @@ def profile(config: Path, messages: Iterable[bytes], warm_up: int = 20) -> str:
     app = make_app(services)
     todo = list(messages)
     for message in todo[:warm_up]:
-        _call(app, message)
+        call(app, message)
     profiler = cProfile.Profile()
     profiler.enable()
     for message in todo[warm_up:]:
-        _call(app, message)
+        call(app, message)
     profiler.disable()
     services.database.dispose()
     out = io.StringIO()
@@ -64,7 +64,8 @@ def profile(config: Path, messages: Iterable[bytes], warm_up: int = 20) -> str:
     return "\n".join(line for line in out.getvalue().splitlines() if line.strip())
 
 
-def _call(app: Any, message: bytes) -> None:
+def call(app: Any, message: bytes) -> None:
+    """Answer it, to the last byte."""
     body = app(environ_of(message), lambda _status, _headers, _error=None: None)
     for _ in body:
         pass

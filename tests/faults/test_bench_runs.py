@@ -36,3 +36,14 @@ def test_one_turn_of_each_line(tmp_path, missing):
     assert "first answer of /simple/p0/, 5,000 projects" in done.stdout
     assert "profile of " in done.stdout
     assert "ncalls" in done.stdout
+
+
+@pytest.mark.slow
+def test_what_counting_costs():
+    options = ["--rounds=1", "--requests=3"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.counting", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "counting alone: " in done.stdout
+    assert "writing 1000 known rows down: " in done.stdout

@@ -16,6 +16,8 @@ from sqlalchemy import make_url
 
 from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.migrate import upgrade
+from pypicloud_lite.downloads.counter import DownloadCounter
+from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import BackendUnavailable, CatalogUnavailable
 from pypicloud_lite.testing.catalog_values import AUTHOR, DEMO, INDEX, add, file_record
@@ -67,6 +69,37 @@ def test_cut_between_scopes(server):
     with catalog.read() as reader:
         assert reader.files(INDEX, DEMO) == [added]
     assert add(catalog, file_record("demo-2.tar.gz")).serial > added.serial
+
+
+def test_downloads_that_were_counted_wait_for_the_database(server):
+    proxy, database = server
+    counter, counts = DownloadCounter(database, system_clock), DownloadCounts(database, system_clock)
+    for number in range(700):
+        counter.note(1, f"1.{number}")
+    counter.write()
+    proxy.cut()
+    for _ in range(3):
+        for number in range(700):
+            counter.note(1, f"1.{number}")
+        with pytest.raises(CatalogUnavailable):
+            counter.write()
+    proxy.mend()
+    assert counter.write() == 700
+    assert counter.write() == 0
+    assert counts.of(1, 1).versions == {f"1.{number}": 4 for number in range(700)}
+
+
+def test_downloads_that_were_counted_wait_for_another_writer(sqlite):
+    counter, counts = DownloadCounter(sqlite, system_clock), DownloadCounts(sqlite, system_clock)
+    with closing(sqlite3.connect(sqlite.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        counter.note(1, "1.0")
+        with pytest.raises(CatalogUnavailable, match="locked"):
+            counter.write()
+        counter.note(1, "1.0")
+        other.execute("ROLLBACK")
+    assert counter.write() == 1
+    assert counts.of(1, 1).versions == {"1.0": 2}
 
 
 def test_a_restart_costs_one_error(server):

@@ -21,6 +21,7 @@ from pypicloud_lite.catalog.tables import catalog_state
 from pypicloud_lite.cli.db import main as ppc_db
 from pypicloud_lite.db import migrate
 from pypicloud_lite.db.schema import metadata
+from pypicloud_lite.downloads.tables import downloads  # noqa: F401  else no part of the metadata here
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable, ConfigError
 from pypicloud_lite.ops.tables import tasks  # noqa: F401  else no part of the metadata here
