@@ -38,7 +38,7 @@ REQUIREMENTS = {
     "pip-9.0.3": HERE / "requirements" / "pip-9.0.3.txt",
     "pip-20.3.4": HERE / "requirements" / "pip-20.3.4.txt",
 }
-_LOG_LINE = re.compile(r'"([A-Z]+) (\S+) HTTP/1\.[01]" (\d{3}) \S+ \S+ "(.*)"$')
+_LOG_LINE = re.compile(r'"([A-Z]+) (\S+) HTTP/1\.[01]" (\d{3}) \S+ \S+ "(.*)" \S+$')
 _PROBE = "/health/live"
 _THREADS = 8
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
