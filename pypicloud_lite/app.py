@@ -123,7 +123,13 @@ def _mount(config: Configurator, services: Services) -> None:
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(
-        services.downloads, services.counter, services.storage, identity, index, settings.get(ServeSettings)
+        services.downloads,
+        services.mirrored,
+        services.counter,
+        services.storage,
+        identity,
+        index,
+        settings.get(ServeSettings),
     )
     uploads = UploadViews(
         services.uploads,
@@ -148,6 +154,7 @@ def _mount(config: Configurator, services: Services) -> None:
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
     # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
     add("project.checked", *(f"{path}/+simple/{_PROJECT}/" for path in _UPLOAD_PATHS), GET=simple.project)
+    add("mirror.project", f"/{_INDEX}/+simple/{_PROJECT}/", f"/{_INDEX}/simple/{_PROJECT}/", GET=simple.of_mirror)
     _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)

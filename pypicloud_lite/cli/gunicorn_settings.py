@@ -15,10 +15,11 @@ from typing import Any
 bind = ["127.0.0.1:8080"]
 proc_name = "pypicloud_lite"
 
-# Threads share one page cache and one credential cache, processes share the cores.
+# Threads share one page cache and one credential cache, processes share the cores. Most of them only ever wait: for a
+# slow reader, or (at most half of them) for an index upstream.
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(2, os.cpu_count() or 2), 4))
-threads = 8
+threads = 24
 # The heartbeat file must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, and gunicorn makes a private file in it
 

@@ -1,4 +1,4 @@
-"""Adding to numbers that may not be there yet: the one statement for it that each kind of database has."""
+"""Rows that may be there already: the one statement for it that each kind of database has."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def adding(connection: Connection, table: Table, column: str) -> Insert:
         return there.on_conflict_do_update(index_elements=key, set_={column: table.c[column] + there.excluded[column]})
     here = sqlite.insert(table)
     return here.on_conflict_do_update(index_elements=key, set_={column: table.c[column] + here.excluded[column]})
+
+
+def replacing(connection: Connection, table: Table) -> Insert:
+    """Inserts rows; one whose primary key is there already takes all other values of the new row."""
+    key = list(table.primary_key.columns)
+    others = [column.name for column in table.columns if not column.primary_key]
+    kind = connection.dialect.name
+    if kind in {"mysql", "mariadb"}:
+        into = mysql.insert(table)
+        return into.on_duplicate_key_update({name: into.inserted[name] for name in others})
+    if kind == "postgresql":
+        there = postgresql.insert(table)
+        return there.on_conflict_do_update(index_elements=key, set_={name: there.excluded[name] for name in others})
+    here = sqlite.insert(table)
+    return here.on_conflict_do_update(index_elements=key, set_={name: here.excluded[name] for name in others})

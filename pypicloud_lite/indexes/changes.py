@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ManifestState, Origin, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.sidecars import HOUSEKEEPING, Sidecars
 from pypicloud_lite.journal.model import Author
@@ -157,16 +157,17 @@ class Changes:
         """Of one project; any number of callers may do this at once: each step is harmless when it was done already.
 
         The reservations are in ``project.json`` before the rows go, as the rows would not bring them there if this
-        process died in between. Costs two documents, however many files there are.
+        process died in between. Costs two documents, however many files there are. What was only kept for an upstream
+        reserves nothing: it may come again.
         """
         index, project = records[0].index, records[0].project
         for record in records:
             self._storage.delete(record.manifest_key)
-        self._sidecars.reserve(index, project, records)
+        self._sidecars.reserve(index, project, [record for record in records if record.origin is not Origin.CACHE])
         for start in range(0, len(records), _AT_ONCE):
             with self._catalog.write(author) as catalog:
                 for record in records[start : start + _AT_ONCE]:
-                    catalog.remove_file(record)
+                    catalog.remove_file(record, reserve=record.origin is not Origin.CACHE)
         self._sidecars.tell_project(index, project)
         for record in records:
             self._sidecars.discard(record)

@@ -55,7 +55,7 @@ class Downloads:
         visible = self._gate.allows(identity, Permission.READ, project)
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, project)
-        name, part = _split(filename)
+        name, part = split_part(filename)
         holder = None
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.file(index, name) if name.isascii() else None
@@ -80,7 +80,7 @@ class Downloads:
         For what is not there, the project that the name itself tells of decides how its caller is told.
         """
         filename = path.rpartition("/")[2]
-        name, part = _split(filename)
+        name, part = split_part(filename)
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.file(index, name) if name.isascii() else None
         try:
@@ -110,7 +110,8 @@ class Downloads:
         )
 
 
-def _split(filename: str) -> tuple[str, Part]:
+def split_part(filename: str) -> tuple[str, Part]:
+    """What an address ends in as the file's name, and what of it is meant."""
     for part in (Part.METADATA, Part.SIGNATURE):
         if filename.endswith(part.value):
             return filename.removesuffix(part.value), part

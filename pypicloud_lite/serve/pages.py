@@ -13,13 +13,14 @@ from html import escape
 from typing import Any
 
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
-from pypicloud_lite.indexes.layout import file_path
+from pypicloud_lite.indexes.page_file import PageFile
 from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.names import ProjectName
-from pypicloud_lite.kernel.versions import parse_version
+from pypicloud_lite.mirror.service import Read
 
 API_VERSION = "1.4"
 
+_BEST = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 _HTML_HEAD = (
     '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     f'<meta name="pypi:repository-version" content="{API_VERSION}">\n'
@@ -31,7 +32,7 @@ class ProjectPage:
     """One project as installers see it; ``files`` are sorted by version, then filename."""
 
     name: ProjectName
-    files: Sequence[FileRecord]
+    files: Sequence[PageFile]
     status: ProjectStatus = ProjectStatus.ACTIVE
     status_reason: str | None = None
     serial: int = 0
@@ -42,10 +43,27 @@ class ProjectPage:
         hidden = project.status is ProjectStatus.QUARANTINED
         return cls(
             name=project.name,
-            files=[] if hidden else sorted((file for file in files if file.is_listed), key=_order),
+            files=[] if hidden else sorted(map(PageFile.of, filter(_is_listed, files)), key=_order),
             status=project.status,
             status_reason=project.status_reason,
             serial=project.serial,
+        )
+
+    @classmethod
+    def merged(
+        cls, name: ProjectName, project: ProjectRecord | None, own: Sequence[FileRecord], read: Read | None
+    ) -> ProjectPage:
+        """Our own files and an upstream's: of one filename ours, and status and serial where we have the project."""
+        files = {record.filename.value: PageFile.of(record) for record in own if record.is_listed}
+        for file in read.files if read is not None else ():
+            files.setdefault(file.filename.value, file)
+        told: ProjectRecord | Read | None = project if project is not None else read
+        return cls(
+            name=name,
+            files=sorted(files.values(), key=_order),
+            status=told.status if told is not None else ProjectStatus.ACTIVE,
+            status_reason=told.status_reason if told is not None else None,
+            serial=told.serial if told is not None else 0,
         )
 
 
@@ -55,8 +73,8 @@ def project_json(page: ProjectPage, root: str) -> bytes:
         "meta": {"api-version": API_VERSION, "_last-serial": page.serial},
         "name": str(page.name),
         "project-status": _status(page),
-        "versions": list(dict.fromkeys(record.version for record in page.files)),
-        "files": [_json_file(record, root) for record in page.files],
+        "versions": list(dict.fromkeys(file.filename.version for file in page.files)),
+        "files": [_json_file(file, root) for file in page.files],
     }
     return json.dumps(document, separators=(",", ":")).encode()
 
@@ -70,7 +88,7 @@ def project_html(page: ProjectPage, root: str) -> bytes:
         out.append(f'<meta name="pypi:project-status-reason" content="{reason}">\n')
     title = f"Links for {page.name}"
     out.append(f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n")
-    out.extend(_html_file(record, root) for record in page.files)
+    out.extend(_html_file(file, root) for file in page.files)
     out.append(f"</body>\n</html>\n<!--SERIAL {page.serial}-->\n")
     return "".join(out).encode()
 
@@ -97,13 +115,17 @@ def list_html(names: Sequence[ProjectName], serial: int) -> bytes:
 def files_html(files: Iterable[FileRecord], root: str) -> bytes:
     """Links to files of many projects; ``root`` leads to the server's root."""
     out = [_HTML_HEAD, "<title>Index of packages</title>\n</head>\n<body>\n<h1>Index of packages</h1>\n"]
-    out.extend(_html_file(record, root) for record in files)
+    out.extend(_html_file(PageFile.of(record), root) for record in files)
     out.append("</body>\n</html>\n")
     return "".join(out).encode()
 
 
-def _order(record: FileRecord) -> tuple[Any, str]:
-    return parse_version(record.version), str(record.filename)
+def _order(file: PageFile) -> tuple[Any, str]:
+    return file.order
+
+
+def _is_listed(record: FileRecord) -> bool:
+    return record.is_listed
 
 
 def _status(page: ProjectPage) -> dict[str, str]:
@@ -113,30 +135,40 @@ def _status(page: ProjectPage) -> dict[str, str]:
     return status
 
 
-def _json_file(record: FileRecord, root: str) -> dict[str, Any]:
+def _json_file(file: PageFile, root: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "filename": str(record.filename),
-        "url": root + file_path(record),
-        "hashes": {"sha256": record.digests.sha256},
-        "requires-python": record.requires_python,
-        "size": record.size,
-        "upload-time": iso_utc(record.uploaded_at),
-        "yanked": (record.yanked_reason or True) if record.yanked else False,
-        "gpg-sig": record.signed,
+        "filename": file.filename.value,
+        "url": file.address(root),
+        "hashes": file.hashes,
+        "requires-python": file.requires_python,
+        "yanked": (file.yanked_reason or True) if file.yanked else False,
     }
-    if record.metadata_sha256 is not None:
-        entry["core-metadata"] = {"sha256": record.metadata_sha256}
+    if file.size is not None:
+        entry["size"] = file.size
+    if file.uploaded_at is not None:
+        entry["upload-time"] = iso_utc(file.uploaded_at)
+    if file.signed is not None:
+        entry["gpg-sig"] = file.signed
+    if file.metadata is not None:
+        entry["core-metadata"] = file.metadata or True
+    if file.provenance is not None:
+        entry["provenance"] = file.provenance
     return entry
 
 
-def _html_file(record: FileRecord, root: str) -> str:
-    attributes = [f'href="{root}{file_path(record)}#sha256={record.digests.sha256}"']
-    if record.requires_python:
-        attributes.append(f'data-requires-python="{escape(record.requires_python)}"')
-    if record.metadata_sha256 is not None:
-        attributes.append(f'data-core-metadata="sha256={record.metadata_sha256}"')
-        attributes.append(f'data-dist-info-metadata="sha256={record.metadata_sha256}"')
-    attributes.append(f'data-gpg-sig="{"true" if record.signed else "false"}"')
-    if record.yanked:
-        attributes.append(f'data-yanked="{escape(record.yanked_reason or "")}"')
-    return f"<a {' '.join(attributes)}>{escape(str(record.filename))}</a><br>\n"
+def _html_file(file: PageFile, root: str) -> str:
+    # HTML has room for one hash: that which installers take for the best.
+    fragment = next((f"#{kind}={file.hashes[kind]}" for kind in _BEST if kind in file.hashes), "")
+    attributes = [f'href="{escape(file.address(root) + fragment)}"']
+    if file.requires_python:
+        attributes.append(f'data-requires-python="{escape(file.requires_python)}"')
+    if file.metadata is not None:
+        told = f"sha256={file.metadata['sha256']}" if "sha256" in file.metadata else "true"
+        attributes += [f'data-core-metadata="{told}"', f'data-dist-info-metadata="{told}"']
+    if file.signed is not None:
+        attributes.append(f'data-gpg-sig="{"true" if file.signed else "false"}"')
+    if file.yanked:
+        attributes.append(f'data-yanked="{escape(file.yanked_reason or "")}"')
+    if file.provenance is not None:
+        attributes.append(f'data-provenance="{escape(file.provenance)}"')
+    return f"<a {' '.join(attributes)}>{escape(file.filename.value)}</a><br>\n"

@@ -2,35 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import Identity
-from pypicloud_lite.catalog.model import ProjectStatus
-from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.kernel.errors import AuthenticationRequired, PpcError, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.service import Listing, Mirror
+from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
 from pypicloud_lite.serve.pages import ProjectPage, files_html, list_html, list_json, project_html, project_json
-from pypicloud_lite.serve.visible import visible_project
+from pypicloud_lite.serve.visible import StillRebuilding, unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The page is another server's."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page. ``listing`` is what it shows of an upstream, ``failed`` that the upstream gave nothing to show."""
+
+    page: Page
+    listing: Listing | None = None
+    failed: bool = False
 
 
 class SimpleApi:
-    """Pages of one catalog; a warm page costs one indexed query."""
+    """Pages of one catalog; a warm page of our own files costs one indexed query, with an upstream's two more."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, mirror: Mirror, default: IndexName) -> None:
         self._catalog = catalog
         self._gate = gate
         self._cache = cache
+        self._mirror = mirror
+        self._default = default
 
-    def project(self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str) -> Page:
+    def project(
+        self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str
+    ) -> Answer | Moved:
         """The page of a project; raises what the gate says of one that is unknown or hidden."""
-        with visible_project(self._catalog, self._gate, identity, index, name) as (catalog, record):
+        visible = self._gate.allows(identity, Permission.READ, name)
+        if not visible and not identity.is_authenticated:
+            raise self._gate.unknown(identity, name)
+        with self._catalog.read(snapshot=False) as catalog:
+            # The mirror shows nothing of its own: what counts there is whether the name is ours.
+            record = catalog.project(self._default if index == self._mirror.index else index, name)
+            show = self._mirror.showing.show(index, name, is_ours=record is not None)
+            has_files = record is not None and record.file_count > 0 and index != self._mirror.index
+            if not visible or (show is Show.NOTHING and not has_files):
+                raise unknown(catalog, self._gate, identity, name)
+            if record is None and catalog.state().rebuilding_since is not None:
+                # It may be ours: no upstream is told its name, and nobody is told that it is an upstream's.
+                raise StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
+            if show is Show.NOTHING and record is not None:
+                key = ("project", index, name, form is Representation.JSON, root)
+                return Answer(self._cache.get(key, record.revision, lambda: self._own(catalog, record, form, root)))
+        if show is Show.REDIRECT:
+            return Moved(self._mirror.page_address(name))
+        own = record if has_files else None
+        if own is not None and own.status is ProjectStatus.QUARANTINED:
+            return Answer(Page.of(_written(ProjectPage.of(own, ()), form, root), own.serial))
+        return self._merged(identity, index, name, own, form, root, show)
 
-            def draw() -> bytes:
-                page = ProjectPage.of(record, catalog.files(index, name))
-                return project_json(page, root) if form is Representation.JSON else project_html(page, root)
+    def _own(self, catalog: CatalogReader, record: ProjectRecord, form: Representation, root: str) -> Page:
+        page = ProjectPage.of(record, catalog.files(record.index, record.name))
+        return Page.of(_written(page, form, root), record.serial)
 
-            key = ("project", index, name, form is Representation.JSON, root)
-            return self._cache.get(key, record.revision, lambda: Page.of(draw(), record.serial))
+    def _merged(
+        self,
+        identity: Identity,
+        index: IndexName,
+        name: ProjectName,
+        own: ProjectRecord | None,
+        form: Representation,
+        root: str,
+        show: Show,
+    ) -> Answer:
+        """Our own files, where there are some, and the upstream's; for no longer than it is asked is a scope open."""
+        may_ask, direct = self._gate.allows(identity, Permission.FILL_CACHE, name), show is Show.LINKS
+        listing, failed = None, False
+        try:
+            listing = self._mirror.listing(name, may_ask=may_ask, direct=direct)
+        except UpstreamError:
+            if own is None:
+                raise
+            failed = True
+        if listing is None and own is None:
+            raise self._nothing(identity, name, may_ask=may_ask)
+
+        def draw() -> Page:
+            read = listing.read() if listing is not None else None
+            if own is None and not may_ask and (read is None or not read.files):
+                raise self._nothing(identity, name, may_ask=may_ask)
+            ours = self._files(own) if own is not None else ()
+            page = ProjectPage.merged(name, own, ours, read)
+            return Page.of(_written(page, form, root), page.serial)
+
+        key = ("merged", index, name, form is Representation.JSON, root, direct, may_ask)
+        revision = (own.revision if own is not None else None, listing.key if listing is not None else None)
+        return Answer(self._cache.get(key, revision, draw), listing, failed)
+
+    def _files(self, own: ProjectRecord) -> Sequence[FileRecord]:
+        with self._catalog.read(snapshot=False) as catalog:
+            return catalog.files(own.index, own.name)
+
+    def _nothing(self, identity: Identity, name: ProjectName, *, may_ask: bool) -> PpcError:
+        """Whoever may not have it fetched and sent no password is asked for one: then it may be another answer."""
+        if not may_ask and not identity.is_authenticated:
+            return AuthenticationRequired(f"Log in to have project {name} looked for in the index upstream")
+        return self._gate.unknown(identity, name)
 
     def files(self, identity: Identity, index: IndexName) -> Page:
         """Every file that the caller may read; an empty page at worst. Costs a query for each 1,000 files."""
@@ -71,3 +159,7 @@ class SimpleApi:
 
             key = ("projects", index, self._gate.view_key(identity), form is Representation.JSON)
             return self._cache.get(key, revision, draw)
+
+
+def _written(page: ProjectPage, form: Representation, root: str) -> bytes:
+    return project_json(page, root) if form is Representation.JSON else project_html(page, root)

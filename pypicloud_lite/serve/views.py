@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,19 +12,25 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.downloads.counter import DownloadCounter
+from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import InvalidName, NotFound, RangeNotSatisfiable
 from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, shown
+from pypicloud_lite.mirror.showing import MIRROR_INDEX
+from pypicloud_lite.mirror.transfers import HasCome
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.downloads import Download, Downloads, Part
+from pypicloud_lite.serve.mirrored import Coming, MirroredDownloads
 from pypicloud_lite.serve.negotiation import Representation, negotiate
 from pypicloud_lite.serve.sending import send_page
 from pypicloud_lite.serve.settings import ServeSettings
-from pypicloud_lite.serve.simple import SimpleApi
+from pypicloud_lite.serve.simple import Answer, Moved, SimpleApi
 from pypicloud_lite.storage.port import BlobNotFound, Span, Storage
+from pypicloud_lite.upstream.hops import came_by
 from pypicloud_lite.web.conditional import matches, parse_range
-from pypicloud_lite.web.responses import PlainResponse, not_modified, redirect, respond, stream
+from pypicloud_lite.web.responses import Headers, PlainResponse, not_modified, redirect, respond, stream
 
 _YEAR = 31_536_000
+_ROUNDS = 3
 _log = structlog.get_logger("pypicloud_lite.serve")
 
 
@@ -61,8 +68,17 @@ class SimpleViews:
             return redirect(f"../{name}/{_query(request)}", permanent=True)
         depth = request.environ["PATH_INFO"].count("/") - 1
         form = _representation(request)
-        page = self._simple.project(self._identity(request), self._index, name, form, "../" * depth)
-        return self._send(request, page, form)
+        with came_by(request.environ.get("HTTP_VIA")):
+            found = self._simple.project(self._identity(request), self._of(request), name, form, "../" * depth)
+        if isinstance(found, Moved):
+            return redirect(found.url, permanent=False)
+        return self._send(request, found.page, form, _told(found))
+
+    def of_mirror(self, request: Request) -> PlainResponse:
+        """The page of a project in the mirror's own index."""
+        if _index(request.matchdict["owner"], request.matchdict["index"]) != MIRROR_INDEX:
+            raise NotFound("There is nothing at this address: check its spelling")
+        return self.project(request)
 
     def root_project(self, request: Request) -> PlainResponse:
         """The page of a project at the root, where reserved words win over project names."""
@@ -79,15 +95,28 @@ class SimpleViews:
             raise NotFound(f"There is no project {shown(last)} here") from None
         return redirect(f"{last}/{_query(request)}", permanent=True)
 
-    def _send(self, request: Request, page: Page, form: Representation) -> PlainResponse:
+    def _of(self, request: Request) -> IndexName:
+        return MIRROR_INDEX if "owner" in request.matchdict else self._index
+
+    def _send(self, request: Request, page: Page, form: Representation, more: Headers = ()) -> PlainResponse:
         return send_page(
             request.environ,
             page,
             _CONTENT_TYPES[form],
             private=self._identity(request).is_authenticated,
             vary="Accept, Accept-Encoding, Authorization, Cookie",
-            more=[("X-PyPI-Last-Serial", str(page.serial))],
+            more=[("X-PyPI-Last-Serial", str(page.serial)), *more],
         )
+
+
+def _told(answer: Answer) -> Headers:
+    """How far what is shown of an upstream can be believed."""
+    listing = answer.listing
+    if listing is None:
+        return [("X-Mirror", "unavailable")] if answer.failed else []
+    checked = iso_utc(listing.checked_at.replace(microsecond=0)) if listing.checked_at is not None else "never"
+    state = "stale" if listing.is_stale else "fresh"
+    return [("X-Mirror", f"{state}; checked={checked}")]
 
 
 _CONTENT_TYPES = {
@@ -103,6 +132,7 @@ class FileViews:
     def __init__(
         self,
         downloads: Downloads,
+        mirrored: MirroredDownloads,
         counter: DownloadCounter,
         storage: Storage,
         identity: RequestIdentity,
@@ -110,6 +140,7 @@ class FileViews:
         settings: ServeSettings,
     ) -> None:
         self._downloads = downloads
+        self._mirrored = mirrored
         self._counter = counter
         self._storage = storage
         self._identity = identity
@@ -134,8 +165,9 @@ class FileViews:
     def in_folder(self, request: Request) -> PlainResponse:
         """pypiserver's address of a file, with or without folders in it."""
         path, identity = request.matchdict["path"], self._identity(request)
+        filename = path.rpartition("/")[2]
         find = partial(self._downloads.find_by_name, identity, self._index, path)
-        return self._answer(request, find, self._current)
+        return self._answer(request, _Wish(find, self._index, None, filename), self._current)
 
     def _by_name(self, request: Request, index: IndexName) -> PlainResponse:
         return self._answer(request, self._finder(request, index, None), self._current)
@@ -146,12 +178,15 @@ class FileViews:
         age = self._settings.package_max_age
         return f"max-age={age}" if age else "no-cache"
 
-    def _answer(self, request: Request, find: Callable[[], Download], caching: str) -> PlainResponse:
+    def _answer(self, request: Request, wish: _Wish, caching: str) -> PlainResponse:
         try:
-            return self._send(request, find(), caching)
+            return self._send(request, wish.find(), caching)
         except BlobNotFound:
             # Replaced or deleted since the catalog was asked: what it says now is right.
-            found = find()
+            found = wish.find()
+        except NotFound:
+            with came_by(request.environ.get("HTTP_VIA")):
+                return self._answer_from_mirror(request, wish, caching)
         try:
             return self._send(request, found, caching)
         except BlobNotFound:
@@ -163,16 +198,57 @@ class FileViews:
             # The key is nobody's business but the administrator's.
             raise self._downloads.missing(f"{found.record.filename}{found.part.value}") from None
 
-    def _finder(self, request: Request, index: IndexName, digest: str | None) -> Callable[[], Download]:
+    def _answer_from_mirror(self, request: Request, wish: _Wish, caching: str) -> PlainResponse:
+        identity, author = self._identity.author(request)
+        for _ in range(_ROUNDS):
+            found = self._mirrored.find(identity, author, wish.index, wish.spelling, wish.filename, wish.digest)
+            if found is None:
+                break
+            try:
+                if isinstance(found, Download):
+                    return self._send(request, found, caching)
+                return self._send_coming(request, found, caching)
+            except (HasCome, BlobNotFound):
+                # Ask again where it is now: here, or gone from here.
+                if wish.index == MIRROR_INDEX and (here := _quietly(wish.find)) is not None:
+                    return self._send(request, here, caching)
+        raise self._downloads.missing(wish.filename)
+
+    def _finder(self, request: Request, index: IndexName, digest: str | None) -> _Wish:
         match, identity = request.matchdict, self._identity(request)
-        return partial(self._downloads.find, identity, index, match["project"], match["filename"], digest)
+        spelling, filename = match["project"], match["filename"]
+        find = partial(self._downloads.find, identity, index, spelling, filename, digest)
+        return _Wish(find, index, spelling, filename, digest)
+
+    def _send_coming(self, request: Request, coming: Coming, caching: str) -> PlainResponse:
+        """A file that is not here yet, from its first byte on: parts of it can be had once it is here."""
+        headers = [("Cache-Control", f"{self._scope(request)}, {caching}")]
+        if coming.part is Part.METADATA:
+            document = self._mirrored.metadata(coming)
+            headers.append(("ETag", f'"{document.sha256}"'))
+            return respond("200 OK", [*headers, ("Content-Type", "text/plain; charset=utf-8")], document.content)
+        if coming.etag is not None:
+            headers.append(("ETag", coming.etag))
+            if matches(request.environ.get("HTTP_IF_NONE_MATCH"), coming.etag):
+                return not_modified(headers)
+        headers.append(("Content-Type", "application/octet-stream"))
+        size = coming.wanted.file.link.size
+        if request.method == "HEAD":
+            length = [("Content-Length", str(size))] if size is not None else []
+            return stream("200 OK", [*headers, *length], [])
+        reader = self._mirrored.open(coming)
+        length = [("Content-Length", str(reader.size))] if reader.size is not None else []
+        return stream("200 OK", [*headers, *length], reader)
+
+    def _scope(self, request: Request) -> str:
+        return "private" if self._identity(request).is_authenticated else "public"
 
     def _send(self, request: Request, found: Download, caching: str) -> PlainResponse:
         environ = request.environ
-        scope = "private" if self._identity(request).is_authenticated else "public"
+        self._mirrored.check(found.record)
         headers = [
             ("ETag", found.etag),
-            ("Cache-Control", f"{scope}, {caching}"),
+            ("Cache-Control", f"{self._scope(request)}, {caching}"),
         ]
         if matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
             return not_modified(headers)
@@ -185,6 +261,7 @@ class FileViews:
         answer = self._elsewhere(found, headers) or self._send_bytes(request, found, found.size, headers)
         if _begins(environ, found.size, found.etag):
             self._counter.note(found.project_id, found.record.version)
+            self._mirrored.hit(found.record)
         return answer
 
     def _elsewhere(self, found: Download, headers: list[tuple[str, str]]) -> PlainResponse | None:
@@ -216,6 +293,24 @@ class FileViews:
     def _send_small(self, found: Download, headers: list[tuple[str, str]]) -> PlainResponse:
         kind = "text/plain; charset=utf-8" if found.part is Part.METADATA else "application/pgp-signature"
         return respond("200 OK", [*headers, ("Content-Type", kind)], self._storage.read(found.key))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """An address of a file: how to find it here, and what it says, for finding it elsewhere."""
+
+    find: Callable[[], Download]
+    index: IndexName
+    spelling: str | None
+    filename: str
+    digest: str | None = None
+
+
+def _quietly(find: Callable[[], Download]) -> Download | None:
+    try:
+        return find()
+    except NotFound:
+        return None
 
 
 def _begins(environ: Mapping[str, Any], size: int, etag: str) -> bool:

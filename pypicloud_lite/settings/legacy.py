@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from pypicloud_lite.kernel.names import shown
-from pypicloud_lite.settings.nearest import nearest
 
 _NOT_YET = "not available in this version"
 _GCS = f"Google Cloud Storage is {_NOT_YET}; remove this key and use pypi.storage = s3 or file"
@@ -60,6 +59,7 @@ _REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _BEAKER = "this server does not use Beaker"
 _NO_SCAFFOLD = "this server is not configured through Pyramid's settings"
 _HASHES = "every file is hashed"
+_JSON = "an upstream is asked for JSON, and for HTML where it has none"
 _GRACEFUL = "every rebuild is a graceful one"
 _KEY_IS_KNOWN = "the secret is only read, and AWS knows its key"
 _OWN_KEYS = "new objects get keys of another form, and old ones are found under either of theirs"
@@ -82,6 +82,7 @@ _WITHOUT_EFFECT: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pyramid.*",
         ),
         _HASHES: ("pypi.calculate_package_hashes",),
+        _JSON: ("pypi.use_json_scraper",),
         _GRACEFUL: ("db.graceful_reload",),
         _KEY_IS_KNOWN: ("auth.kms_key_id",),
         _OWN_KEYS: ("storage.prepend_hash",),
@@ -96,16 +97,6 @@ SECRETS = frozenset(
     }
 )
 """Those of pypicloud's keys here whose values are secret."""
-
-FALLBACK = "pypi.fallback"
-_FALLBACK_WORDS = ("none", "redirect", "cache", "mirror")
-_FALLBACK_DETAILS = (
-    "pypi.always_show_upstream",
-    "pypi.disallow_fallback",
-    "pypi.fallback_base_url",
-    "pypi.fallback_url",
-    "pypi.use_json_scraper",
-)
 
 _UNAVAILABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -156,7 +147,7 @@ _CLASSES: Mapping[str, str] = MappingProxyType(
 
 def fixed_keys() -> frozenset[str]:
     """List every key here that is spelled out, thus may also come as a variable."""
-    listed = (*_REFUSED.values(), *_WITHOUT_EFFECT.values(), (FALLBACK, *_FALLBACK_DETAILS))
+    listed = (*_REFUSED.values(), *_WITHOUT_EFFECT.values())
     return frozenset(key for keys in listed for key in keys if not key.endswith("*"))
 
 
@@ -168,31 +159,6 @@ def refusal(key: str) -> str | None:
 def without_effect(key: str) -> str | None:
     """Say why a key is accepted and does nothing; None when it is not such a key."""
     return _listed(key, _WITHOUT_EFFECT)
-
-
-def concerns_fallback(key: str) -> bool:
-    """Tell whether a key speaks of asking an upstream, which :func:`judge_fallback` answers."""
-    return key == FALLBACK or key in _FALLBACK_DETAILS
-
-
-def judge_fallback(texts: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Find problems and warnings in the keys of fallback: no upstream is asked in this version."""
-    problems: list[str] = []
-    warnings: list[str] = []
-    word = texts.get(FALLBACK, "").strip().lower()
-    if word and word not in _FALLBACK_WORDS:
-        guess = nearest(word, _FALLBACK_WORDS)
-        hint = f" (did you mean {guess}?)" if guess else ""
-        problems.append(f"{FALLBACK}: it must be none, redirect or cache{hint}")
-    elif word not in {"", "none"}:
-        warnings.append(
-            f"{FALLBACK} = {word} counts as none: asking an upstream is {_NOT_YET}, so a project that is not "
-            "stored here is not found"
-        )
-    asked = [key for key in _FALLBACK_DETAILS if texts.get(key, "").strip()]
-    if asked:
-        warnings.append(f"without effect ({FALLBACK} counts as none in this version): {', '.join(asked)}")
-    return problems, warnings
 
 
 def short_name(key: str, text: str) -> str | None:

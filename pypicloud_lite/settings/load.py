@@ -180,8 +180,6 @@ class _Loading:
         label = self._labels.get(key, key)
         if key in self._fixed:
             self._place_fixed(key, label)
-        elif legacy.concerns_fallback(key):
-            return
         elif (reason := legacy.refusal(key)) is not None:
             self.problems.append(f"{label}: {reason}")
         elif (reason := legacy.without_effect(key)) is not None:
@@ -199,12 +197,6 @@ class _Loading:
 
     def judge_legacy(self) -> None:
         """Say what pypicloud's keys come to."""
-        asked = {
-            key: text for key, text in self.texts.items() if legacy.concerns_fallback(key) and key not in self._fixed
-        }
-        problems, warnings = legacy.judge_fallback(asked)
-        self.problems += problems
-        self.warnings += warnings
         self.warnings += [
             f"without effect ({reason}): {', '.join(keys)}" for reason, keys in self._without_effect.items()
         ]

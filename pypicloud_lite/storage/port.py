@@ -105,6 +105,9 @@ class Spool(Protocol):
     def reader(self) -> ReadSeek:
         """The bytes, from the start, for reading archives; close it before ``put``."""
 
+    def tail(self) -> Tail:
+        """A second reader, for bytes that are still coming: it is good after ``put`` and ``close`` too."""
+
     def close(self) -> None:
         """Remove the temporary; harmless after ``put`` and when repeated."""
 
@@ -112,6 +115,22 @@ class Spool(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class Tail(Protocol):
+    """A spool's bytes as they come, for threads that read at different places."""
+
+    def fileno(self) -> int:
+        """The descriptor, by which another process of this host may open it (``/proc``)."""
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Up to ``size`` bytes that are there by now; none beyond them."""
+
+    def duplicate(self) -> Tail:
+        """Another one, to be closed by itself."""
+
+    def close(self) -> None:
+        """Give the descriptor back; closing twice is harmless."""
 
 
 class ReadSeek(Protocol):

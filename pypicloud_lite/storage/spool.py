@@ -69,6 +69,10 @@ class FileSpool:
         """``length`` bytes from ``start``, read with their own position; ``progress`` is called per read."""
         return Section(self._file, start, length, progress)
 
+    def tail(self) -> FileTail:
+        """A second reader, for bytes that are still coming: it is good after ``put`` and ``close`` too."""
+        return FileTail(os.dup(self._file.fileno()))
+
     def sync(self) -> int:
         """Bring the bytes to the disk; the file's size as the file system sees it."""
         os.fsync(self._file.fileno())
@@ -87,6 +91,34 @@ class FileSpool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class FileTail:
+    """A :class:`~pypicloud_lite.storage.port.Tail` of the file that ``descriptor``, its own from now on, has open."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Up to ``size`` bytes that are there by now; none beyond them."""
+        try:
+            return os.pread(self._descriptor, size, position)
+        except OSError as error:
+            raise disk_error(error, "read a temporary file") from error
+
+    def duplicate(self) -> FileTail:
+        """Another one, to be closed by itself."""
+        return FileTail(os.dup(self._descriptor))
+
+    def close(self) -> None:
+        """Give the descriptor back; closing twice is harmless."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 class Section(io.RawIOBase):

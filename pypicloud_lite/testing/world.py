@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from json import dumps
 from pathlib import Path
@@ -65,6 +66,20 @@ def _schema() -> bytes:
         upgrade(database)
         database.dispose()
         return file.read_bytes()
+
+
+class MovingClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        """Move it on, by what ``timedelta`` takes."""
+        self.now += timedelta(**by)
 
 
 class World:

@@ -89,17 +89,22 @@ class Answer:
 
 
 class Exchange:
-    """Asks one upstream and the servers that it leads to; thread-safe. Making it reads certificates and asks nobody."""
+    """Asks one upstream and the servers that it leads to; thread-safe. Making it reads certificates and asks nobody.
+
+    ``via`` gives the ``Via`` of what is asked now.
+    """
 
     def __init__(
         self,
         peer: Peer,
         resolver: Resolver,
         *,
+        via: Callable[[], str] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._peer = peer
+        self._via = via
         self._doors = Doors(peer.index, peer.file_hosts)
         self._connections = Connections(peer, self._doors, resolver)
         self._breakers = Breakers(peer.failures, peer.pause, monotonic)
@@ -189,7 +194,8 @@ class Exchange:
     def _headers(self, target: Target, headers: Mapping[str, str]) -> dict[str, str]:
         own = target.server == self._peer.index.server
         login = self._peer.login.headers() if own and self._peer.login is not None else {}
-        return {"User-Agent": _AGENT, "Accept": "*/*", **headers, **login}
+        via = {"Via": self._via()} if self._via is not None else {}
+        return {"User-Agent": _AGENT, "Accept": "*/*", **headers, **via, **login}
 
 
 def _judge(answer: Answer, breaker: Breaker) -> None:

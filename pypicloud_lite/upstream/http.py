@@ -53,7 +53,8 @@ _LONGEST_VALIDATOR = 1024
 class HttpUpstream:
     """An :class:`~pypicloud_lite.upstream.port.Upstream` that keeps its connections.
 
-    Making it reads certificates and asks nobody. A page takes ``peer.page_seconds`` at most.
+    Making it reads certificates and asks nobody. A page takes ``peer.page_seconds`` at most. ``via`` gives the ``Via``
+    of what is asked now.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class HttpUpstream:
         peer: Peer,
         resolver: Resolver = resolve,
         *,
+        via: Callable[[], str] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._peer = peer
-        self._exchange = Exchange(peer, resolver, monotonic=monotonic, sleep=sleep)
+        self._exchange = Exchange(peer, resolver, via=via, monotonic=monotonic, sleep=sleep)
 
     @property
     def name(self) -> str:

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed does not have it
 
 from pydantic import Field, SecretStr
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from pypicloud_lite.kernel.errors import ConfigError, UpstreamError
 from pypicloud_lite.settings.declare import Settings, Words
@@ -149,7 +148,7 @@ class UpstreamSettings(Settings):
         bases, whole = self.base_url.get_secret_value().split(), self.url.get_secret_value().split()
         if bases and whole:
             problems.append(f"{_WHOLE} does nothing beside {_BASE}: write that alone")
-        key, given = (_BASE, bases or [PYPI_SIMPLE_ENDPOINT]) if bases or not whole else (_WHOLE, whole)
+        key, given = (_BASE, bases or [_public()]) if bases or not whole else (_WHOLE, whole)
         found = []
         for number, url in enumerate(given, 1):
             try:
@@ -261,3 +260,10 @@ def _place(word: str, problems: list[str]) -> tuple[str, int] | None:
         problems.append("upstream.file_hosts: write HOST or HOST:PORT, separated by spaces")
         return None
     return target.place
+
+
+def _public() -> str:
+    # Here, as importing it takes a third of a second, and most servers start without.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return PYPI_SIMPLE_ENDPOINT

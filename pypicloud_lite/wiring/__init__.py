@@ -47,6 +47,9 @@ from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.manage.listing import Listings
+from pypicloud_lite.mirror.eviction import Eviction
+from pypicloud_lite.mirror.service import Mirror
+from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
@@ -65,6 +68,7 @@ from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.describe.descriptions import Descriptions
 from pypicloud_lite.serve.downloads import Downloads
+from pypicloud_lite.serve.mirrored import MirroredDownloads
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.settings.choice import CHOICES, Backends
@@ -75,8 +79,10 @@ from pypicloud_lite.settings.source import RawSettings, read_ini
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.local_turns import turn_in_folder
 from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.health import Health
 from pypicloud_lite.web.settings import WebSettings
+from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores
 from pypicloud_lite.wiring.people import directory, import_users, warn_without_admin
 
 
@@ -98,6 +104,8 @@ MODELS: tuple[type[Settings], ...] = (
     LoginSettings,
     PublishSettings,
     ServeSettings,
+    MirrorSettings,
+    UpstreamSettings,
     WebSettings,
 )
 """Every feature's settings; those of the chosen storage and access backends join them."""
@@ -147,6 +155,9 @@ class Services:
     simple: SimpleApi
     descriptions: Descriptions
     downloads: Downloads
+    mirror: Mirror
+    eviction: Eviction
+    mirrored: MirroredDownloads
     contents: Contents
     tasks: Tasks
     runner: TaskRunner
@@ -156,7 +167,7 @@ class Services:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What in the configuration was understood and is probably a mistake."""
-        return (*self.settings.warnings, *self.access.warnings)
+        return (*self.settings.warnings, *self.access.warnings, *self.settings.get(MirrorSettings).warnings)
 
     def resync(self, heartbeat: Callable[[], None] = lambda: None, progress: Progress = _in_silence) -> Report:
         """Rebuild the catalog from storage."""
@@ -208,6 +219,7 @@ class Services:
             "write down refusals": self.refusals.write,
             "write down downloads": self.counter.write,
             "sum up old downloads": Thinning(self.database, self.clock).run,
+            **mirror_chores(self.mirror, self.eviction, settings.get(MirrorSettings), self.clock),
         }
         return Housekeeping(
             self.storage,
@@ -284,6 +296,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     ingest = Ingest(storage, catalog, clock)
     pages = PageCache(settings.get(ServeSettings).page_cache)
     tasks = Tasks(database, clock)
+    downloads = Downloads(catalog, gate)
+    mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
     return Services(
         settings=settings,
         clock=clock,
@@ -308,9 +322,12 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
-        simple=SimpleApi(catalog, gate, pages),
+        simple=SimpleApi(catalog, gate, pages, mirror, index),
         descriptions=Descriptions(catalog, gate, pages),
-        downloads=Downloads(catalog, gate),
+        downloads=downloads,
+        mirror=mirror,
+        eviction=Eviction(database, ingest.changes, mirror.index),
+        mirrored=MirroredDownloads(catalog, gate, mirror, downloads, index),
         contents=Contents(storage),
         tasks=tasks,
         runner=TaskRunner(tasks),

@@ -11,6 +11,7 @@ from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import Backends
@@ -18,6 +19,7 @@ from pypicloud_lite.settings.declare import Settings
 from pypicloud_lite.settings.sample import render_sample
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
+from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.settings import WebSettings
 from pypicloud_lite.wiring import IndexSettings
 
@@ -43,6 +45,7 @@ GROUPS: tuple[tuple[str, tuple[type[Settings], ...]], ...] = (
     ("Users in a directory: pypi.auth = ldap", (LdapSettings,)),
     ("Users of another server: pypi.auth = remote", (RemoteSettings,)),
     ("Uploads and downloads", (PublishSettings, ServeSettings)),
+    ("What is not here: the public index, or any other, behind this one", (MirrorSettings, UpstreamSettings)),
     ("Files in a folder: pypi.storage = file", (LocalSettings,)),
     ("Files in a bucket: pypi.storage = s3", (S3Settings,)),
     ("The catalog", (DatabaseSettings,)),

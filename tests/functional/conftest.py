@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord, ProjectStatus
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.names import ProjectName
-from pypicloud_lite.testing.world import World
+from pypicloud_lite.testing.upstream_server import FakeIndex, upstream_server
+from pypicloud_lite.testing.world import MovingClock, World
 
 TESTER = Author("tester")
 SetStatus = Callable[[World, str, ProjectStatus, str | None], None]
@@ -125,3 +127,54 @@ def queries() -> Queries:
             event.remove(engine, "before_cursor_execute", note)
 
     return collect
+
+
+@pytest.fixture
+def clock() -> MovingClock:
+    """It stands still until the test moves it."""
+    return MovingClock()
+
+
+@pytest.fixture
+def upstream_index() -> Iterator[FakeIndex]:
+    """An empty index on a port of its own."""
+    with upstream_server() as index:
+        yield index
+
+
+@pytest.fixture
+def make_mirror(
+    make_world: Callable[..., World], upstream_index: FakeIndex, clock: MovingClock
+) -> Callable[..., World]:
+    """Builds worlds over the upstream: ``make_mirror("redirect", mirror__min_age="3 days")``."""
+
+    def make(fallback: str = "cache", **settings: str) -> World:
+        given = {name.replace("__", "."): value for name, value in settings.items()}
+        raw = {"pypi.fallback": fallback, "pypi.fallback_base_url": upstream_index.url, **given}
+        return make_world(raw, clock=clock)
+
+    return make
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """Waits until something is true that another thread does."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end, "it does not come true"
+
+    return wait
+
+
+@pytest.fixture
+def is_kept() -> Callable[[World, str], bool]:
+    """Whether the mirror has a file here, whole."""
+
+    def kept(world: World, filename: str) -> bool:
+        with world.services.catalog.read() as catalog:
+            record = catalog.file(world.services.mirror.index, filename)
+        return record is not None and record.manifest is ManifestState.DONE
+
+    return kept

@@ -22,7 +22,7 @@ def test_requests_run_on_threads_with_room_for_long_credentials():
     assert cfg.worker_class_str == "gthread"
     assert cfg.limit_request_field_size == 32768
     assert cfg.workers >= 2
-    assert cfg.threads == 8
+    assert cfg.threads == 24
 
 
 def test_no_control_socket_and_no_forwarded_header():

@@ -12,15 +12,27 @@ from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.kernel.errors import ConfigError
+from pypicloud_lite.mirror.settings import Fallback, MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import CHOICES, Backends
 from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
+from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.settings import WebSettings
 
-MODELS = (Backends, AccessSettings, LoginSettings, DatabaseSettings, PublishSettings, ServeSettings, WebSettings)
+MODELS = (
+    Backends,
+    AccessSettings,
+    LoginSettings,
+    DatabaseSettings,
+    PublishSettings,
+    ServeSettings,
+    MirrorSettings,
+    UpstreamSettings,
+    WebSettings,
+)
 CANARY = "canary-0wT9x-secret"
 GOOD = {"storage.dir": "/srv/packages", "db.url": "sqlite:////srv/db.sqlite"}
 S3 = {"pypi.storage": "s3", "storage.dir": None, "storage.bucket": "packages"}
@@ -139,7 +151,7 @@ BAD: list[tuple[dict[str, str | None], tuple[str, ...]]] = [
     ({"storage.storage_account_key": CANARY}, ("storage.storage_account_key", "Azure", "not available")),
     ({"db.tablenames": "a b"}, ("db.tablenames", "DynamoDB is not available", "db.url")),
     ({"auth.signing_key": "short"}, ("auth.signing_key", "16")),
-    ({"pypi.fallback": "casche"}, ("pypi.fallback", "none, redirect or cache", "did you mean cache?")),
+    ({"pypi.fallback": "casche"}, ("pypi.fallback", "none, redirect, cache or mirror", "did you mean cache?")),
 ]
 
 
@@ -245,18 +257,13 @@ def test_a_whole_pypicloud_file_starts_and_lists_what_has_no_effect():
         }
     )
 
+    assert found.get(MirrorSettings).fallback is Fallback.REDIRECT
+    assert found.get(MirrorSettings).merges_everything
+    assert [peer.index.server for peer in found.get(UpstreamSettings).peers({})] == ["https://upstream.example.com"]
     assert found.get(AccessSettings).default_read == ("everyone",)
     assert found.get(AccessSettings).default_write == ()
     assert found.get(AccessSettings).admins == ("alice", "bob")
     assert found.warnings == (
-        (
-            "pypi.fallback = redirect counts as none: asking an upstream is not available in this version, so a project "
-            "that is not stored here is not found"
-        ),
-        (
-            "without effect (pypi.fallback counts as none in this version): pypi.always_show_upstream, "
-            "pypi.fallback_base_url"
-        ),
         (
             "without effect (this server is not configured through Pyramid's settings): pyramid.default_locale_name, "
             "pyramid.reload_templates"
@@ -300,10 +307,6 @@ def test_pypiclouds_other_keys_may_come_from_the_environment_too():
     found = loaded({}, {"PPC_SESSION_TYPE": "cookie", "PPC_PYPI_FALLBACK": "cache", "PPC_STORAGE_BUCKET": "b"})
 
     assert [line.partition(" (")[0] for line in found.warnings] == [
-        (
-            "pypi.fallback = cache counts as none: asking an upstream is not available in this version, so a project "
-            "that is not stored here is not found"
-        ),
         "without effect",
         "without effect",
     ]

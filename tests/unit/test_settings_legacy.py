@@ -12,6 +12,7 @@ from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings import legacy
@@ -19,6 +20,7 @@ from pypicloud_lite.settings.choice import Backends
 from pypicloud_lite.settings.declare import declared, in_family
 from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
+from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.settings import WebSettings
 
 MODELS = (
@@ -35,11 +37,14 @@ MODELS = (
     S3Settings,
     PublishSettings,
     ServeSettings,
+    MirrorSettings,
+    UpstreamSettings,
     WebSettings,
 )
 
 DECLARED = """
-    pypi.cache_update
+    pypi.cache_update pypi.fallback pypi.always_show_upstream pypi.fallback_base_url pypi.fallback_url
+    pypi.disallow_fallback
     pypi.default_read pypi.default_write pypi.allow_overwrite_groups pypi.allow_delete_groups
     pypi.allow_overwrite pypi.allow_delete pypi.realm pypi.stream_files pypi.package_max_age
     pypi.storage pypi.db pypi.auth
@@ -79,15 +84,11 @@ REFUSED = """
     db.namespace db.tablenames
 """
 WITHOUT_EFFECT = """
-    pypi.calculate_package_hashes db.graceful_reload storage.prepend_hash auth.kms_key_id
+    pypi.calculate_package_hashes pypi.use_json_scraper db.graceful_reload storage.prepend_hash auth.kms_key_id
     session.type session.httponly
     session.invalidate_corrupt session.crypto_type session.lock_dir session.data_dir
     session.cookie_domain session.cookie_expires session.key
     pyramid.debug pyramid.reload_templates pyramid.cache_max_age pyramid.includes pyramid.debug_authorization
-"""
-FALLBACK = """
-    pypi.fallback pypi.always_show_upstream pypi.fallback_base_url pypi.fallback_url
-    pypi.use_json_scraper pypi.disallow_fallback
 """
 
 
@@ -101,15 +102,14 @@ def classes(key):
         "refused": legacy.refusal(key) is not None,
         # a family of pypicloud's, such as session.*, is all but what is declared
         "without effect": legacy.without_effect(key) is not None and not is_declared(key),
-        "fallback": legacy.concerns_fallback(key),
     }
     return [name for name, is_so in found.items() if is_so]
 
 
 @pytest.mark.parametrize(
     ("keys", "expected"),
-    [(DECLARED, "declared"), (REFUSED, "refused"), (WITHOUT_EFFECT, "without effect"), (FALLBACK, "fallback")],
-    ids=["declared", "refused", "without-effect", "fallback"],
+    [(DECLARED, "declared"), (REFUSED, "refused"), (WITHOUT_EFFECT, "without effect")],
+    ids=["declared", "refused", "without-effect"],
 )
 def test_every_key_of_pypicloud_has_one_class(keys, expected):
     assert {key: classes(key) for key in keys.split()} == {key: [expected] for key in keys.split()}
@@ -128,25 +128,6 @@ def test_every_refusal_says_that_it_is_missing_and_what_to_do():
 
 def test_secrets_are_keys_of_the_tables():
     assert sorted(legacy.SECRETS - legacy.fixed_keys()) == []
-
-
-@pytest.mark.parametrize(
-    ("word", "warned"),
-    [("none", False), ("", False), ("redirect", True), ("Cache", True), ("mirror", True)],
-)
-def test_fallback_counts_as_none(word, warned):
-    problems, warnings = legacy.judge_fallback({"pypi.fallback": word})
-
-    assert problems == []
-    assert bool(warnings) is warned
-    assert all("counts as none" in line for line in warnings)
-
-
-def test_an_unknown_fallback_is_a_problem():
-    assert legacy.judge_fallback({"pypi.fallback": "elsewhere"}) == (
-        ["pypi.fallback: it must be none, redirect or cache"],
-        [],
-    )
 
 
 @pytest.mark.parametrize(

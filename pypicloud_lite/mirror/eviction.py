@@ -1,0 +1,113 @@
+"""Room: cached files that nobody asked for the longest go when there are more than the quota lets be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, Select, delete, func, select
+
+from pypicloud_lite.catalog.model import Amount, ManifestState, Origin
+from pypicloud_lite.catalog.tables import files, projects
+from pypicloud_lite.db.engine import Database
+from pypicloud_lite.indexes.changes import Changes, Selection
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.tables import mirror_uses
+
+_log = structlog.get_logger("pypicloud_lite.mirror")
+
+_AT_ONCE = 100
+EVICTION = Author("mirror eviction")
+_f, _u = files.c, mirror_uses.c
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A cached file, as it goes."""
+
+    project: ProjectName
+    filename: str
+    size: int
+
+
+class Eviction:
+    """Of one mirror index; uploaded files are never touched."""
+
+    def __init__(self, database: Database, changes: Changes, index: IndexName) -> None:
+        self._database = database
+        self._changes = changes
+        self._index = index
+
+    def space(self) -> Amount:
+        """The room that cached files take; one query."""
+        statement = select(func.count(), func.coalesce(func.sum(_f.size), 0)).where(*self._mine())
+        with self._database.read(snapshot=False) as connection:
+            count, size = connection.execute(statement).one()
+        return Amount(int(count), int(size))
+
+    def evict(self, quota: int, author: Author = EVICTION) -> list[Cached]:
+        """Remove files until the others take ``quota`` bytes at most; those that went.
+
+        Any number of processes may do this at once. A file that is being downloaded is sent to its end where the
+        storage lets it, as any that is deleted.
+        """
+        gone = []
+        excess = self.space().size - quota
+        while excess > 0:
+            oldest = list(self._oldest())
+            if not oldest:
+                break
+            for file in oldest:
+                if excess <= 0:
+                    break
+                self.remove(file, author)
+                gone.append(file)
+                excess -= file.size
+        if gone:
+            _log.info("cached files made room", files=len(gone), bytes=sum(file.size for file in gone))
+        return gone
+
+    def remove(self, file: Cached, author: Author = EVICTION) -> None:
+        """Remove one file from the cache; it comes again when somebody wants it."""
+        self._changes.remove(Selection(self._index, file.project, file.filename), author)
+        with self._database.write() as connection:
+            connection.execute(
+                delete(mirror_uses).where(_u.index_name == str(self._index), _u.filename == file.filename)
+            )
+
+    def files(self, project: ProjectName | None = None) -> list[Cached]:
+        """Every cached file, or those of a project."""
+        statement = self._select()
+        if project is not None:
+            statement = statement.where(projects.c.name == project.value)
+        with self._database.read(snapshot=False) as connection:
+            return [Cached(ProjectName(name), filename, size) for name, filename, size in connection.execute(statement)]
+
+    def _oldest(self) -> Iterator[Cached]:
+        """Some of those to go first. One that has no use written down has only just come."""
+        statement = (
+            self._select()
+            .outerjoin(mirror_uses, (_u.index_name == _f.index_name) & (_u.filename == _f.filename))
+            .order_by(_u.used_at.is_(None), _u.used_at, _f.id)
+            .limit(_AT_ONCE)
+        )
+        with self._database.read(snapshot=False) as connection:
+            for name, filename, size in connection.execute(statement).all():
+                yield Cached(ProjectName(name), filename, size)
+
+    def _select(self) -> Select[Any]:
+        return (
+            select(projects.c.name, _f.filename, _f.size)
+            .select_from(files.join(projects, projects.c.id == _f.project_id))
+            .where(*self._mine())
+        )
+
+    def _mine(self) -> tuple[ColumnElement[bool], ...]:
+        return (
+            _f.index_name == str(self._index),
+            _f.origin == Origin.CACHE.value,
+            _f.manifest != ManifestState.REMOVING.value,
+        )

@@ -1,0 +1,186 @@
+"""The mirror as pages, downloads and commands ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.indexes.page_file import PageFile
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.kernel.errors import PermissionDenied
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.documents import Document, Documents
+from pypicloud_lite.mirror.fetching import Fetching, Wanted
+from pypicloud_lite.mirror.flights import WaitingRoom
+from pypicloud_lite.mirror.identity import ServerName
+from pypicloud_lite.mirror.listing import listed
+from pypicloud_lite.mirror.pages import MirrorPages, Seen
+from pypicloud_lite.mirror.rules import Curation
+from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
+from pypicloud_lite.mirror.transfers import TransferReader
+from pypicloud_lite.mirror.usage import Usage, What
+from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.upstream.hops import goes_round
+from pypicloud_lite.upstream.port import Upstream
+
+_BUCKET = 600
+"""Seconds: how late a file may be shown that has come of age."""
+
+
+class FileWithheld(PermissionDenied):
+    """The upstream has the file, and this index does not pass it on."""
+
+    code = "file-withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A project of the upstream for a page. ``key`` differs where the files do; reading ``files`` may be a query.
+
+    ``error`` is why the upstream last gave no answer, of a page that is stale by that.
+    """
+
+    key: tuple[int, int, int]
+    is_stale: bool
+    checked_at: datetime | None
+    error: str | None
+    read: Callable[[], Read]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the upstream lists; ``files`` in its own order."""
+
+    files: Sequence[PageFile]
+    status: ProjectStatus
+    status_reason: str | None
+    serial: int
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The built-in mirror index, of its parts. Making it asks nobody."""
+
+    showing: Showing
+    curation: Curation
+    pages: MirrorPages
+    upstreams: Sequence[Upstream]
+    fetching: Fetching
+    documents: Documents
+    usage: Usage
+    room: WaitingRoom
+    server: ServerName
+    catalog: Catalog
+    storage: Storage
+    clock: Clock
+    index: IndexName = MIRROR_INDEX
+
+    def listing(self, project: ProjectName, *, may_ask: bool, direct: bool = False) -> Listing | None:
+        """What the upstream lists of a project; None where it has none. One query where it is known and fresh.
+
+        ``may_ask``: whether the caller may have it asked for. ``direct`` gives the upstream's own addresses. An
+        ``UpstreamError`` where nothing is known and nobody answers.
+        """
+        seen = self._see(project, may_ask=may_ask)
+        if seen is None:
+            return None
+        row, now = seen.row, self.clock()
+        young = row.newest_at is not None and self.curation.is_too_young(project, row.newest_at, now)
+        bucket = int(now.timestamp()) // _BUCKET if young else 0
+        return Listing(
+            key=(row.revision, bucket, 0 if may_ask else self._revision(project)),
+            is_stale=seen.is_stale,
+            checked_at=row.checked_at,
+            error=row.error,
+            read=partial(self._read, project, seen, direct=direct, may_ask=may_ask),
+        )
+
+    def page_address(self, project: ProjectName) -> str:
+        """The first upstream's own page of a project."""
+        return f"{self.upstreams[0].name}{project}/"
+
+    def wanted(self, project: ProjectName, filename: str, author: Author, *, may_ask: bool) -> Wanted | None:
+        """A file that the upstream lists; None where it does not, :class:`FileWithheld` where a rule keeps it back."""
+        seen = self._see(project, may_ask=may_ask)
+        if seen is None:
+            return None
+        page, _ = self.pages.content(project, seen.row)
+        file = page.file(filename)
+        if file is None:
+            return None
+        refusal = self.curation.refusal(file.link.filename, file.uploaded_at, self.clock())
+        if refusal is not None:
+            raise FileWithheld(f"{refusal}. Ask an administrator of this index")
+        upstream = next((one for one in self.upstreams if one.name == seen.row.upstream), None)
+        return None if upstream is None else Wanted(file, upstream, author)
+
+    def check_cached(self, record: FileRecord) -> None:
+        """Raise :class:`FileWithheld` where a rule keeps back what is here already."""
+        refusal = self.curation.refusal(record.filename, record.uploaded_at, self.clock())
+        if refusal is None and not self.curation.asks_for(record.project):
+            refusal = f"{record.filename}: this index passes nothing on of its project"
+        if refusal is not None:
+            raise FileWithheld(f"{refusal}. Ask an administrator of this index")
+
+    def hit(self, record: FileRecord) -> None:
+        """A cached file is sent."""
+        self.usage.count(What.HIT)
+        self.usage.used(record.filename.value)
+
+    def open(self, wanted: Wanted) -> TransferReader:
+        """Bring a file here, and read it while it comes: returns when its first bytes are here.
+
+        ``HasCome`` where it came by another way meanwhile; an ``UpstreamError`` where nothing comes.
+        """
+        self.usage.count(What.MISS)
+        self.usage.used(wanted.name)
+        return self.fetching.bring(wanted).reader(self.room)
+
+    def keep(self, wanted: Wanted, patience: float) -> None:
+        """Bring a file here and wait until it is kept; raises why it is not."""
+        self.usage.used(wanted.name)
+        self.fetching.bring(wanted).wait(patience)
+
+    def metadata(self, wanted: Wanted) -> Document:
+        """METADATA of a wheel that need not be here."""
+        return self.documents.read(wanted, partial(self._stored_metadata, wanted.name))
+
+    def goes_round(self) -> bool:
+        """Whether the request at hand came from this very server, by way of its upstream."""
+        return goes_round(self.server())
+
+    def _see(self, project: ProjectName, *, may_ask: bool) -> Seen | None:
+        return self.pages.see(project, ask=may_ask and not self.goes_round())
+
+    def _read(self, project: ProjectName, seen: Seen, *, direct: bool, may_ask: bool) -> Read:
+        page, _ = self.pages.content(project, seen.row)
+        files = listed(page, self.curation, self.clock(), None if direct else self.index)
+        if not may_ask:
+            # What is not here would have to be fetched.
+            here = self._here(project)
+            files = (file for file in files if file.filename.value in here)
+        status = ProjectStatus(page.status) if page.status in set(ProjectStatus) else ProjectStatus.ACTIVE
+        shown = () if status is ProjectStatus.QUARANTINED else tuple(files)
+        return Read(shown, status, page.status_reason, page.serial or 0)
+
+    def _here(self, project: ProjectName) -> set[str]:
+        with self.catalog.read(snapshot=False) as catalog:
+            return {one.filename.value for one in catalog.files(self.index, project) if one.is_listed}
+
+    def _revision(self, project: ProjectName) -> int:
+        """It changes with what is here of the project."""
+        with self.catalog.read(snapshot=False) as catalog:
+            record = catalog.project(self.index, project)
+        return record.revision if record is not None else 0
+
+    def _stored_metadata(self, filename: str) -> bytes | None:
+        with self.catalog.read(snapshot=False) as catalog:
+            record = catalog.file(self.index, filename)
+        if record is None or not record.is_listed or record.metadata_sha256 is None:
+            return None
+        return self.storage.read(record.metadata_key)

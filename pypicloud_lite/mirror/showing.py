@@ -1,0 +1,62 @@
+"""What of the upstream each index shows of a project: private hides public, some names are nobody's business."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.rules import NamePatterns
+from pypicloud_lite.mirror.settings import Fallback, MirrorSettings
+
+MIRROR_INDEX = IndexName("root", "pypi")
+"""The built-in mirror."""
+
+
+class Show(Enum):
+    """What of the upstream is shown."""
+
+    NOTHING = "nothing"
+    REDIRECT = "redirect"
+    """The upstream's own page."""
+    LINKS = "links"
+    """Its files under the upstream's addresses, beside our own."""
+    FILES = "files"
+    """Its files under our addresses."""
+
+
+class Showing:
+    """The rules, from the settings alone."""
+
+    def __init__(self, settings: MirrorSettings, default: IndexName) -> None:
+        self._settings = settings
+        self._default = default
+        self._merged = NamePatterns(settings.merge)
+        self._curation = settings.curation()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything of an upstream is ever shown."""
+        return self._settings.is_on or self._settings.fallback is not Fallback.NONE
+
+    def merges(self, project: ProjectName) -> bool:
+        """Whether our own files of a project do not hide the upstream's."""
+        return self._settings.merges_everything or project in self._merged
+
+    def show(self, index: IndexName, project: ProjectName, *, is_ours: bool) -> Show:
+        """What ``index`` shows; ``is_ours``: the default index has the project, or keeps its name reserved.
+
+        A name that is ours is not asked for through the mirror index either: its upstream would learn of it.
+        """
+        if not self.is_on or not self._curation.asks_for(project) or (is_ours and not self.merges(project)):
+            return Show.NOTHING
+        if index == MIRROR_INDEX:
+            return Show.FILES if self._settings.is_on else Show.NOTHING
+        if index != self._default:
+            return Show.NOTHING
+        match self._settings.fallback:
+            case Fallback.NONE:
+                return Show.NOTHING
+            case Fallback.REDIRECT:
+                return Show.LINKS if is_ours else Show.REDIRECT
+            case Fallback.CACHE | Fallback.MIRROR:
+                return Show.FILES

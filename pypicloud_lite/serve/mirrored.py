@@ -1,0 +1,112 @@
+"""Files that are not here, for callers who may have them fetched: sent while they come, and kept."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.catalog.model import FileRecord, Origin
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.errors import InvalidName, NotFound
+from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.documents import Document
+from pypicloud_lite.mirror.fetching import Wanted
+from pypicloud_lite.mirror.service import Mirror
+from pypicloud_lite.mirror.showing import Show
+from pypicloud_lite.mirror.transfers import TransferReader
+from pypicloud_lite.serve.downloads import Download, Downloads, Part, split_part
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A file that the upstream has, and what of it was asked for."""
+
+    wanted: Wanted
+    part: Part
+
+    @property
+    def etag(self) -> str | None:
+        """That which the file will have once it is here."""
+        sha256 = self.wanted.file.link.hashes.get("sha256")
+        return f'"{sha256}"' if sha256 and self.part is Part.FILE else None
+
+
+class MirroredDownloads:
+    """What stands for an address under which the catalog has nothing."""
+
+    def __init__(self, catalog: Catalog, gate: Gate, mirror: Mirror, downloads: Downloads, default: IndexName) -> None:
+        self._catalog = catalog
+        self._gate = gate
+        self._mirror = mirror
+        self._downloads = downloads
+        self._default = default
+
+    def find(
+        self,
+        identity: Identity,
+        author: Author,
+        index: IndexName,
+        spelling: str | None,
+        filename: str,
+        digest: str | None,
+    ) -> Download | Coming | None:
+        """The file in the mirror: here, or to be fetched; None where the caller is to hear that there is none.
+
+        Without a ``spelling`` of its project the filename tells of it.
+        """
+        name, part = split_part(filename)
+        try:
+            project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(name).project
+        except InvalidName:
+            return None
+        if not self._gate.allows(identity, Permission.READ, project):
+            return None
+        with self._catalog.read(snapshot=False) as catalog:
+            ours = catalog.project(self._default, project)
+            show = self._mirror.showing.show(index, project, is_ours=ours is not None)
+            if show is not Show.FILES:
+                return None
+            if ours is None and catalog.state().rebuilding_since is not None:
+                return None
+            record = catalog.file(self._mirror.index, name) if name.isascii() else None
+        if index != self._mirror.index and self._is_here(record, project):
+            # METADATA may be known though the file has none that could be read.
+            with suppress(NotFound):
+                return self._downloads.find(identity, self._mirror.index, project.value, filename, digest)
+        may_ask = self._gate.allows(identity, Permission.FILL_CACHE, project)
+        if not may_ask or part is Part.SIGNATURE:
+            return None
+        wanted = self._mirror.wanted(project, name, author, may_ask=may_ask)
+        if wanted is None or (digest is not None and not _begins_with(wanted, digest)):
+            return None
+        return Coming(wanted, part)
+
+    def open(self, coming: Coming) -> TransferReader:
+        """The file from its first byte on, as it comes; see :meth:`Mirror.open`."""
+        return self._mirror.open(coming.wanted)
+
+    def metadata(self, coming: Coming) -> Document:
+        """METADATA of a wheel."""
+        return self._mirror.metadata(coming.wanted)
+
+    def check(self, record: FileRecord) -> None:
+        """Raise where a rule keeps back a file that was kept for the upstream."""
+        if record.origin is Origin.CACHE:
+            self._mirror.check_cached(record)
+
+    def hit(self, record: FileRecord) -> None:
+        """A file is sent: count it, if it was kept for the upstream."""
+        if record.origin is Origin.CACHE:
+            self._mirror.hit(record)
+
+    @staticmethod
+    def _is_here(record: FileRecord | None, project: ProjectName) -> bool:
+        return record is not None and record.is_listed and record.project == project
+
+
+def _begins_with(wanted: Wanted, digest: str) -> bool:
+    return wanted.file.link.hashes.get("sha256", "").startswith(digest)
