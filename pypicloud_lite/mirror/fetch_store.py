@@ -7,8 +7,9 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pypicloud_lite.db.engine import Database
@@ -22,11 +23,12 @@ _f = mirror_fetches.c
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Another process brings it."""
+    """Another process brings it, or said so: its turn ends at ``until`` where it does not say more."""
 
     holder: str
     host: str
     place: str | None
+    until: datetime
 
     def tail(self) -> Tail | None:
         """The bytes that came so far, where this process may read them; nothing is written to them."""
@@ -43,6 +45,13 @@ class Elsewhere:
             os.close(opened)
             return None
         return FileTail(opened)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether that process is known not to be there any more: it was on this host."""
+        if self.place is None or self.host != _host():
+            return False
+        return not Path(f"/proc/{int(self.place.partition(':')[0])}").exists()
 
 
 class FetchStore:
@@ -64,7 +73,11 @@ class FetchStore:
             pass
         else:
             return token
-        take = update(mirror_fetches).where(*self._where(filename), _f.until < now).values(**values)
+        there = self.look(filename)
+        free = _f.until < now
+        if there is not None and there.is_over:
+            free = or_(free, _f.holder == there.holder)
+        take = update(mirror_fetches).where(*self._where(filename), free).values(**values)
         with self._database.write() as connection:
             return token if connection.execute(take).rowcount else None
 
@@ -84,9 +97,9 @@ class FetchStore:
         with self._database.write() as connection:
             connection.execute(delete(mirror_fetches).where(*self._where(filename), _f.holder == token))
 
-    def look(self, filename: str, now: datetime) -> Elsewhere | None:
-        """Who brings it now; None where nobody does."""
-        statement = select(_f.holder, _f.host, _f.place).where(*self._where(filename), _f.until >= now)
+    def look(self, filename: str) -> Elsewhere | None:
+        """Whose turn it is, or was; None where it is nobody's."""
+        statement = select(_f.holder, _f.host, _f.place, _f.until).where(*self._where(filename))
         with self._database.read(snapshot=False) as connection:
             row = connection.execute(statement).mappings().first()
         return None if row is None else Elsewhere(**row)

@@ -119,7 +119,7 @@ class Fetching:
             if token is not None:
                 self._in_turn(wanted, transfer, token)
                 return
-            other = self._store.look(wanted.name, self._clock())
+            other = self._store.look(wanted.name)
             tail = None if other is None else other.tail()
             if other is not None and tail is not None:
                 transfer.begin(tail)
@@ -186,9 +186,9 @@ class Fetching:
     def _follow(self, wanted: Wanted, transfer: Transfer, other: Elsewhere, tail: Tail) -> None:
         """Tell this process's readers what another process of this host writes."""
         while True:
-            now = self._store.look(wanted.name, self._clock())
+            now = self._store.look(wanted.name)
             transfer.wrote(os.fstat(tail.fileno()).st_size)
-            if now is None or now.holder != other.holder:
+            if now is None or now.holder != other.holder or now.until < self._clock() or now.is_over:
                 break
             self._sleep(_POLL)
         size = self._stored_size(wanted)
