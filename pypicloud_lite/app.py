@@ -103,7 +103,7 @@ def _followable(global_config: dict[str, str], raw: RawSettings) -> Path | None:
 
 def make_app(services: Services) -> Any:
     """The application over wired services; starts nothing in the background."""
-    config = Configurator()
+    config = Configurator(introspection=False)
     config.registry[REFUSALS] = services.refusals
     config.add_tween("pypicloud_lite.web.hygiene.hygiene_tween", under=INGRESS)
     config.add_tween("pypicloud_lite.access.security.refusals_tween", under="pypicloud_lite.web.hygiene.hygiene_tween")
@@ -154,7 +154,7 @@ def _mount(config: Configurator, services: Services) -> None:
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
     # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
     add("project.checked", *(f"{path}/+simple/{_PROJECT}/" for path in _UPLOAD_PATHS), GET=simple.project)
-    add("mirror.project", f"/{_INDEX}/+simple/{_PROJECT}/", f"/{_INDEX}/simple/{_PROJECT}/", GET=simple.of_mirror)
+    add("project.named", f"/{_INDEX}/+simple/{_PROJECT}/", f"/{_INDEX}/simple/{_PROJECT}/", GET=simple.named)
     _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)

@@ -58,6 +58,8 @@ class MirroredDownloads:
 
         Without a ``spelling`` of its project the filename tells of it.
         """
+        if not self._mirror.showing.is_on:
+            return None
         name, part = split_part(filename)
         try:
             project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(name).project

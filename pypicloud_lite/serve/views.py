@@ -74,9 +74,9 @@ class SimpleViews:
             return redirect(found.url, permanent=False)
         return self._send(request, found.page, form, _told(found))
 
-    def of_mirror(self, request: Request) -> PlainResponse:
-        """The page of a project in the mirror's own index."""
-        if _index(request.matchdict["owner"], request.matchdict["index"]) != MIRROR_INDEX:
+    def named(self, request: Request) -> PlainResponse:
+        """The page of a project in an index that is named: the default one, or the mirror."""
+        if self._of(request) not in {self._index, MIRROR_INDEX}:
             raise NotFound("There is nothing at this address: check its spelling")
         return self.project(request)
 
@@ -96,7 +96,8 @@ class SimpleViews:
         return redirect(f"{last}/{_query(request)}", permanent=True)
 
     def _of(self, request: Request) -> IndexName:
-        return MIRROR_INDEX if "owner" in request.matchdict else self._index
+        match = request.matchdict
+        return _index(match["owner"], match["index"]) if "owner" in match else self._index
 
     def _send(self, request: Request, page: Page, form: Representation, more: Headers = ()) -> PlainResponse:
         return send_page(
