@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, Origin
-from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
 from pypicloud_lite.kernel.filenames import Filename
@@ -58,21 +58,12 @@ class MirroredDownloads:
 
         Without a ``spelling`` of its project the filename tells of it.
         """
-        if not self._mirror.showing.is_on:
-            return None
         name, part = split_part(filename)
-        try:
-            project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(name).project
-        except InvalidName:
-            return None
-        if not self._gate.allows(identity, Permission.READ, project):
+        project = self._project(identity, spelling, name)
+        if project is None:
             return None
         with self._catalog.read(snapshot=False) as catalog:
-            ours = catalog.project(self._default, project)
-            show = self._mirror.showing.show(index, project, is_ours=ours is not None)
-            if show is not Show.FILES:
-                return None
-            if ours is None and catalog.state().rebuilding_since is not None:
+            if not self._shows(catalog, index, project):
                 return None
             record = catalog.file(self._mirror.index, name) if name.isascii() else None
         if index != self._mirror.index and self._is_here(record, project):
@@ -83,9 +74,24 @@ class MirroredDownloads:
         if not may_ask or part is Part.SIGNATURE:
             return None
         wanted = self._mirror.wanted(project, name, author, may_ask=may_ask)
-        if wanted is None or (digest is not None and not _begins_with(wanted, digest)):
+        is_it = wanted is not None and (digest is None or _begins_with(wanted, digest))
+        return Coming(wanted, part) if wanted is not None and is_it else None
+
+    def _project(self, identity: Identity, spelling: str | None, filename: str) -> ProjectName | None:
+        """The project that is meant, if there is a mirror and the caller may read it."""
+        if not self._mirror.showing.is_on:
             return None
-        return Coming(wanted, part)
+        try:
+            project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(filename).project
+        except InvalidName:
+            return None
+        return project if self._gate.allows(identity, Permission.READ, project) else None
+
+    def _shows(self, catalog: CatalogReader, index: IndexName, project: ProjectName) -> bool:
+        """Whether the index shows the upstream's files of a project as its own; never what may be ours."""
+        ours = catalog.project(self._default, project)
+        show = self._mirror.showing.show(index, project, is_ours=ours is not None)
+        return show is Show.FILES and (ours is not None or catalog.state().rebuilding_since is None)
 
     def open(self, coming: Coming) -> TransferReader:
         """The file from its first byte on, as it comes; see :meth:`Mirror.open`."""

@@ -9,7 +9,6 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 
 from pypicloud_lite.web.errors import tell
-from pypicloud_lite.web.responses import PlainResponse
 
 View = Callable[[Request], Any]
 
