@@ -195,7 +195,7 @@ class PageStore:
         with self._database.write() as connection:
             return connection.execute(statement).rowcount
 
-    def totals(self, now: datetime) -> Mapping[str, Any]:
+    def totals(self, now: datetime) -> Mapping[str, int]:
         """``pages`` and ``missing`` there are, and of the pages how many are ``stale``; one query."""
         stale = or_(_p.fresh_until.is_(None), _p.fresh_until < now, _p.error.is_not(None))
         shown = _p.absent.is_(False) & _p.content.is_not(None)
@@ -206,7 +206,8 @@ class PageStore:
             func.count(case((_p.absent.is_(True), 1))).label("missing"),
         ).where(_p.index_name == str(self._index))
         with self._database.read(snapshot=False) as connection:
-            return dict(connection.execute(statement).mappings().one())
+            found = connection.execute(statement).mappings().one()
+        return {str(name): int(count) for name, count in found.items()}
 
     def last_error(self) -> tuple[str, datetime] | None:
         """What an upstream last failed to answer that it has not answered since."""

@@ -8,6 +8,7 @@ project absent.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -114,6 +115,18 @@ class MirrorPages:
         with self._lock:
             self._parsed.put((row.id, packed[1]), read)
         return read
+
+    def totals(self) -> Mapping[str, int]:
+        """How many ``pages`` are kept, how many of them are ``stale``, how many names are known to be ``missing``."""
+        return self._store.totals(self._clock())
+
+    def last_error(self) -> tuple[str, datetime] | None:
+        """The newest failure of an upstream that no answer has followed, and when it was."""
+        return self._store.last_error()
+
+    def projects(self) -> list[ProjectName]:
+        """Every project of which a page is kept, by name."""
+        return self._store.projects()
 
     def prune(self, before: datetime) -> int:
         """Forget names that were not there, and that nobody asked for since; how many there were."""

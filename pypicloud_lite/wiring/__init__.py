@@ -45,7 +45,7 @@ from pypicloud_lite.journal.refusals import Refusals
 from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
-from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.mirror.eviction import Eviction
 from pypicloud_lite.mirror.service import Mirror
@@ -232,6 +232,11 @@ class Services:
             at_stop=self.runner.stop,
             filling=SearchFilling(self.catalog),
         )
+
+    def is_ours(self, project: ProjectName) -> bool:
+        """Whether the default index has the project, or keeps its name reserved."""
+        with self.catalog.read(snapshot=False) as catalog:
+            return catalog.project(self.index, project) is not None
 
     def disk(self) -> tuple[int, int] | None:
         """Bytes that are free, and all, on the disk where files lie; None where they lie in no folder."""

@@ -1,0 +1,176 @@
+"""``ppc-mirror``: look after what is kept of the index upstream, on the server's own machine."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pypicloud_lite.cli.config_file import config_option
+from pypicloud_lite.cli.mirror_files import check, prefetch
+from pypicloud_lite.cli.operator import Operator, as_json, operating, readable_size, refuses_clearly
+from pypicloud_lite.cli.targets import json_option
+from pypicloud_lite.kernel.clock import iso_utc
+from pypicloud_lite.kernel.errors import NotFound, PpcError
+from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.mirror.eviction import Cached
+from pypicloud_lite.mirror.settings import MirrorSettings
+from pypicloud_lite.settings.values import parse_size
+
+COMMAND = "ppc-mirror"
+_DAYS = 7
+
+
+@click.group()
+@config_option
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """Show, refresh, fill and empty the mirror; check that something can be installed without the index upstream.
+
+    The server may run meanwhile. Uploaded files are never touched.
+    """
+    context.obj = config
+
+
+@main.command()
+@json_option
+@click.pass_obj
+@refuses_clearly
+def status(config: Path | None, *, json: bool) -> None:
+    """Say how the mirror is set up, how fresh it is, and what it holds."""
+    with operating(config, COMMAND) as operator:
+        found = _status(operator)
+    if json:
+        as_json(found)
+        return
+    for name, value in found.items():
+        shown = value
+        if isinstance(value, dict):
+            shown = ", ".join(f"{count:,} {what}" for what, count in value.items())
+        elif isinstance(value, list):
+            shown = " ".join(map(str, value)) or "none"
+        elif name in {"room", "quota"}:
+            shown = readable_size(int(value)) if value is not None else "no limit"
+        click.echo(f"{name.replace('_', ' ') + ':':<14} {shown if shown is not None else 'none'}")
+
+
+def _status(operator: Operator) -> dict[str, Any]:
+    services = operator.services
+    settings, mirror = services.settings.get(MirrorSettings), services.mirror
+    error, space = mirror.pages.last_error(), services.eviction.space()
+    return {
+        "fallback": str(settings.fallback),
+        "mirror": "on" if settings.is_on else "off",
+        "upstreams": [upstream.name for upstream in mirror.upstreams],
+        "pages": dict(mirror.pages.totals()),
+        "last_error": None if error is None else f"{iso_utc(error[1])} {error[0]}",
+        f"last_{_DAYS}_days": {what.value: count for what, count in mirror.usage.totals(_DAYS).items()},
+        "files": space.files,
+        "room": space.size,
+        "quota": settings.quota,
+    }
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="Every project of which there is a page.")
+@click.pass_obj
+@refuses_clearly
+def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) -> None:
+    """Ask for projects now, however fresh their pages are."""
+    if bool(names) == everything:
+        raise click.UsageError("Name projects, or say --all")
+    with operating(config, COMMAND) as operator:
+        mirror = operator.services.mirror
+        _require_mirror(operator)
+        wanted = [ProjectName.parse(name) for name in names] or mirror.pages.projects()
+        failed = 0
+        for project in wanted:
+            try:
+                if operator.services.is_ours(project) and not mirror.showing.merges(project):
+                    raise NotFound("it is ours: the index upstream is not asked for it")
+                seen = mirror.pages.refresh(project)
+            except PpcError as error:
+                failed += 1
+                click.echo(f"{project}: {error.message}", err=True)
+                continue
+            if seen is not None and seen.row.error is not None:
+                failed += 1
+                click.echo(f"{project}: {seen.row.error}", err=True)
+            else:
+                click.echo(f"{project}: {'fresh' if seen is not None else 'not there'}")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--to", "room", metavar="SIZE", help="Those not asked for the longest, until SIZE is left: 10 GiB.")
+@click.option("--all", "everything", is_flag=True, help="Every cached file.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+@refuses_clearly
+def evict(
+    config: Path | None, *, names: tuple[str, ...], room: str | None, everything: bool, yes: bool, json: bool
+) -> None:
+    """Remove cached files; they come again when somebody wants them."""
+    if sum((bool(names), room is not None, everything)) != 1:
+        raise click.UsageError("Name projects, or say --to SIZE or --all")
+    with operating(config, COMMAND) as operator:
+        request = _Eviction(operator, names, 0 if everything else _size(room))
+        if not yes:
+            _confirm(request.describe())
+        gone = request.run()
+    if json:
+        as_json([{"project": str(one.project), "filename": one.filename, "size": one.size} for one in gone])
+        return
+    for one in gone:
+        click.echo(one.filename)
+    click.echo(f"{len(gone)} files removed, {readable_size(sum(one.size for one in gone))}", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Eviction:
+    operator: Operator
+    names: tuple[str, ...]
+    room: int | None
+
+    def describe(self) -> str:
+        eviction = self.operator.services.eviction
+        if self.room is not None:
+            return f"of {readable_size(eviction.space().size)} all but {readable_size(self.room)}"
+        return f"{sum(len(eviction.files(ProjectName.parse(name))) for name in self.names)} files"
+
+    def run(self) -> list[Cached]:
+        eviction, author = self.operator.services.eviction, self.operator.author
+        if self.room is not None:
+            return eviction.evict(self.room, author)
+        gone = [file for name in self.names for file in eviction.files(ProjectName.parse(name))]
+        for file in gone:
+            eviction.remove(file, author)
+        return gone
+
+
+def _size(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(parse_size(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--to") from error
+
+
+def _confirm(what: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is nobody to ask: say --yes to remove")
+    click.confirm(f"Remove {what}?", abort=True, err=True)
+
+
+def _require_mirror(operator: Operator) -> None:
+    if not operator.services.mirror.upstreams:
+        raise NotFound("No index upstream is asked: set pypi.fallback = cache, or mirror.enabled = true")
+
+
+for command in (prefetch, check):
+    main.add_command(command)

@@ -1,0 +1,1 @@
+"""Files that are to be here before anybody wants them: what a requirements file or a lock names."""
