@@ -154,7 +154,7 @@ def _mount(config: Configurator, services: Services) -> None:
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
     # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
     add("project.checked", *(f"{path}/+simple/{_PROJECT}/" for path in _UPLOAD_PATHS), GET=simple.project)
-    add("project.named", f"/{_INDEX}/+simple/{_PROJECT}/", f"/{_INDEX}/simple/{_PROJECT}/", GET=simple.named)
+    _mount_named(add, simple)
     _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
@@ -295,6 +295,12 @@ def _api_views(
         upload=upload,
         reference=reference,
     )
+
+
+def _mount_named(add: Callable[..., None], simple: SimpleViews) -> None:
+    for path in (f"/{_INDEX}/+simple/", f"/{_INDEX}/simple/"):
+        add(f"lists.named {path}", path, GET=simple.named_projects)
+        add(f"project.named {path}", f"{path}{_PROJECT}/", GET=simple.named)
 
 
 def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> None:

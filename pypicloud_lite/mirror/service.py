@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from pypicloud_lite.mirror.fetching import Fetching, Wanted
 from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
 from pypicloud_lite.mirror.listing import listed
+from pypicloud_lite.mirror.names import MirrorNames
 from pypicloud_lite.mirror.pages import MirrorPages, Seen
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
@@ -69,6 +70,7 @@ class Mirror:
     showing: Showing
     curation: Curation
     pages: MirrorPages
+    names: MirrorNames
     upstreams: Sequence[Upstream]
     fetching: Fetching
     documents: Documents
@@ -99,6 +101,17 @@ class Mirror:
             error=row.error,
             read=partial(self._read, project, seen, direct=direct, may_ask=may_ask),
         )
+
+    def listed_names(self, *, may_ask: bool) -> tuple[int, Iterator[str]]:
+        """A number that changes with the list of all projects, and their names in order, as they are read.
+
+        Names that are never asked for are not among them. An ``UpstreamError`` where no list is known.
+        """
+        revision = self.names.see(ask=may_ask and not self.goes_round())
+        names = self.names.names()
+        if self.curation.names_nothing:
+            return revision, names
+        return revision, (name for name in names if self.curation.asks_for(ProjectName(name)))
 
     def page_address(self, project: ProjectName) -> str:
         """The first upstream's own page of a project."""

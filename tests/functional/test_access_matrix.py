@@ -107,6 +107,8 @@ TABLE = {
     "/simple/+simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/pypi/+simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/legacy/+simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
+    "/{owner:[^/]+}/{index:[^/]+}/+simple/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
+    "/{owner:[^/]+}/{index:[^/]+}/simple/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
     "/{owner:[^/]+}/{index:[^/]+}/+simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/{owner:[^/]+}/{index:[^/]+}/simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/simple/{project:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
