@@ -155,7 +155,7 @@ def _mount(config: Configurator, services: Services) -> None:
     # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
     add("project.checked", *(f"{path}/+simple/{_PROJECT}/" for path in _UPLOAD_PATHS), GET=simple.project)
     add("mirror.project", f"/{_INDEX}/+simple/{_PROJECT}/", f"/{_INDEX}/simple/{_PROJECT}/", GET=simple.of_mirror)
-    _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
+    _mount_descriptions(add, DescriptionViews(services.descriptions, services.documents, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
     # pypiserver's addresses: its clients' lock files and requirements name them

@@ -67,8 +67,10 @@ from pypicloud_lite.publish.yanking import Yanking
 from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.describe.descriptions import Descriptions
+from pypicloud_lite.serve.describe.project_documents import ProjectDocuments
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.mirrored import MirroredDownloads
+from pypicloud_lite.serve.projects import Projects
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.settings.choice import CHOICES, Backends
@@ -153,7 +155,9 @@ class Services:
     statuses: Statuses
     listings: Listings
     simple: SimpleApi
+    projects: Projects
     descriptions: Descriptions
+    documents: ProjectDocuments
     downloads: Downloads
     mirror: Mirror
     eviction: Eviction
@@ -298,6 +302,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
     mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
+    projects = Projects(catalog, gate, mirror, index)
     return Services(
         settings=settings,
         clock=clock,
@@ -323,7 +328,9 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
         simple=SimpleApi(catalog, gate, pages, mirror, index),
+        projects=projects,
         descriptions=Descriptions(catalog, gate, pages),
+        documents=ProjectDocuments(projects, pages, index),
         downloads=downloads,
         mirror=mirror,
         eviction=Eviction(database, ingest.changes, mirror.index),
