@@ -117,7 +117,7 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    projects = ProjectPages(services.catalog, services.gate, services.counts)
+    projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirror)
     searching = ProjectSearch(services.catalog, services.gate)
     browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
     pages.mount(config, Greeting(identity))
