@@ -118,7 +118,7 @@ def _mount(config: Configurator, services: Services) -> None:
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
     projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirror)
-    searching = ProjectSearch(services.catalog, services.gate)
+    searching = ProjectSearch(services.catalog, services.gate, services.mirror.showing)
     browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
@@ -161,12 +161,7 @@ def _mount(config: Configurator, services: Services) -> None:
     # pypiserver's addresses: its clients' lock files and requirements name them
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
-    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
-    inside = FilePageViews(FilePages(services.catalog, services.gate, services.contents), identity, index)
-    add("page.file", *_with_slash(f"/project/{_PROJECT}/{_VERSION}/{_FILE}"), GET=inside.file)
-    add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
-    add("search", "/search", GET=browse.search)
-    add("upload", "/upload", GET=browse.upload)
+    _mount_pages(add, services, identity, browse)
     _mount_account(add, services, identity)
     _mount_api(config, services, identity, files, uploads)
     add("health", "/health", "/health/", GET=health.whole)
@@ -174,6 +169,16 @@ def _mount(config: Configurator, services: Services) -> None:
     add("health.ready", "/health/ready", GET=health.ready)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
+
+
+def _mount_pages(add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews) -> None:
+    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
+    one_file = FilePages(services.gate, services.contents, services.projects, services.mirror)
+    inside = FilePageViews(one_file, identity, services.index)
+    add("page.file", *_with_slash(f"/project/{_PROJECT}/{_VERSION}/{_FILE}"), GET=inside.file)
+    add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
+    add("search", "/search", GET=browse.search)
+    add("upload", "/upload", GET=browse.upload)
 
 
 def _mount_account(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
