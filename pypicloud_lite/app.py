@@ -19,6 +19,7 @@ from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.manage.mirror.views import MirrorManagement, MirrorServices
 from pypicloud_lite.browse.manage.projects.curation import Curation
 from pypicloud_lite.browse.manage.projects.views import CurationPages, CurationServices
 from pypicloud_lite.browse.manage.upkeep.views import UpkeepPages, UpkeepServices
@@ -52,7 +53,7 @@ from pypicloud_lite.web.proxies import TrustedProxies
 from pypicloud_lite.web.routing import View, add_resource
 from pypicloud_lite.web.settings import WebSettings
 from pypicloud_lite.wiring import Services, build, load_raw
-from pypicloud_lite.wiring.in_force import configuration
+from pypicloud_lite.wiring.in_force import configuration, mirror_rules
 
 _log = structlog.get_logger("pypicloud_lite")
 
@@ -235,6 +236,7 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
             services.gate,
             services.index,
             services.disk,
+            services.eviction.space,
             services.start_rebuild,
             services.rebuilds,
         ),
@@ -243,6 +245,23 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("manage.storage", "/manage/storage", GET=upkeep.storage)
     add("manage.resync", "/manage/resync", GET=upkeep.resync, POST=upkeep.start_resync)
     add("manage.resync.progress", "/manage/resync/progress", GET=upkeep.progress)
+    _mount_mirror(add, services, identity)
+
+
+def _mount_mirror(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
+    management = MirrorManagement(
+        MirrorServices(
+            services.mirror,
+            services.mirror_overview,
+            services.mirror_room,
+            lambda: mirror_rules(services),
+            services.catalog,
+            services.gate,
+            services.index,
+        ),
+        identity,
+    )
+    add("manage.mirror", "/manage/mirror", GET=management.mirror, POST=management.act)
 
 
 def _mount_curation(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:

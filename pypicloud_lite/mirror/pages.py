@@ -8,6 +8,7 @@ project absent.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -118,6 +119,18 @@ class MirrorPages:
     def prune(self, before: datetime) -> int:
         """Forget names that were not there, and that nobody asked for since; how many there were."""
         return self._store.prune(before)
+
+    def known(self, project: ProjectName) -> PageRow | None:
+        """What is known of a project, absent or failed ones too; one query, nobody is asked."""
+        return self._store.look(project)
+
+    def totals(self) -> Mapping[str, int]:
+        """``pages`` and ``missing`` there are, and of the pages how many are ``stale``; one query."""
+        return self._store.totals(self._clock())
+
+    def last_error(self) -> tuple[str, datetime] | None:
+        """What an upstream last failed to answer that it has not answered since; one query."""
+        return self._store.last_error()
 
     def _ask(self, project: ProjectName) -> PageRow:
         with self._room.place():
