@@ -12,7 +12,6 @@ from pyramid.request import Request
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.browse.manage.storage_chart import storage_chart
 from pypicloud_lite.browse.manage.upkeep.views import Rebuild
 from pypicloud_lite.browse.manage.views import manage_page, see_other, unknown_action
 from pypicloud_lite.catalog.port import Catalog
@@ -123,7 +122,6 @@ class MirrorManagement:
         values: Mapping[str, Any] = {
             "state": state,
             "mode": _MODES[state.fallback],
-            "chart": storage_chart(state.largest),
             "rules": services.rules(),
             "runs": runs,
             "asked": asked[:200],
