@@ -43,9 +43,11 @@ class FileWithheld(PermissionDenied):
 class Listing:
     """A project of the upstream for a page. ``key`` differs where the files do; reading ``files`` may be a query.
 
-    ``error`` is why the upstream last gave no answer, of a page that is stale by that.
+    ``error`` is why the upstream last gave no answer, of a page that is stale by that. ``upstream`` is its address
+    without credentials.
     """
 
+    upstream: str | None
     key: tuple[int, int, int]
     is_stale: bool
     checked_at: datetime | None
@@ -95,6 +97,7 @@ class Mirror:
         young = row.newest_at is not None and self.curation.is_too_young(project, row.newest_at, now)
         bucket = int(now.timestamp()) // _BUCKET if young else 0
         return Listing(
+            upstream=row.upstream,
             key=(row.revision, bucket, 0 if may_ask else self._revision(project)),
             is_stale=seen.is_stale,
             checked_at=row.checked_at,
@@ -159,9 +162,9 @@ class Mirror:
         self.usage.used(wanted.name)
         self.fetching.bring(wanted).wait(patience)
 
-    def metadata(self, wanted: Wanted) -> Document:
-        """METADATA of a wheel that need not be here."""
-        return self.documents.read(wanted, partial(self._stored_metadata, wanted.name))
+    def metadata(self, wanted: Wanted, *, whole: bool = True) -> Document:
+        """METADATA of a wheel that need not be here; without ``whole`` no wheel is fetched for it."""
+        return self.documents.read(wanted, partial(self._stored_metadata, wanted.name), whole=whole)
 
     def goes_round(self) -> bool:
         """Whether the request at hand came from this very server, by way of its upstream."""
