@@ -209,7 +209,7 @@ def test_redirect_is_a_link_that_asks_nobody(make_mirror: MakeMirror, index: Fak
     page = see(world, "/project/demo/", status=404)
     assert f'href="{index.url}/simple/demo/"' in page.text
     assert "secret" not in page.text
-    see(world, "/project/demo/", "outsider", 404)
+    see(world, f"/project/demo/1.0/{DEMO.filename}/", status=404)
     assert index.url not in see(world, "/project/demo/", "outsider", 404).text
     assert see(world, "/project/demo/", None, 302).headers["Location"].startswith("/login")
     assert index.paths() == []

@@ -126,7 +126,7 @@ class FilePages:
                 return self._cached(author, project, record)
             return FileView(project, record, self._contents.of(record))
         found = None
-        if looked.show is not Show.NOTHING:
+        if looked.show in {Show.FILES, Show.LINKS}:
             found = self._elsewhere(identity, author, name, filename, direct=looked.show is Show.LINKS)
         if found is None or not _is_of(found.file.filename.version, version):
             raise NotFound(
