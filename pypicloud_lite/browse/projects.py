@@ -16,7 +16,7 @@ from pypicloud_lite.browse.charts import Chart, upright
 from pypicloud_lite.browse.dependants import Dependants, relations
 from pypicloud_lite.browse.manage.projects.curation import CURATING
 from pypicloud_lite.browse.plain_tags import by_use, plain_words
-from pypicloud_lite.browse.upstream import OfUpstream, nothing_to_show, of_upstream
+from pypicloud_lite.browse.upstream import HASH_WORDS, OfUpstream, nothing_to_show, of_upstream
 from pypicloud_lite.catalog.model import ProjectRecord, ReleaseRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.downloads.counts import Counts, DownloadCounts
@@ -34,7 +34,6 @@ from pypicloud_lite.serve.shown import ShownFile
 _RECENT = 12
 _VERSIONS = 50
 _COUNTED_DAYS = 30
-_HASHES = (("sha256", "SHA-256"), ("sha512", "SHA-512"), ("sha384", "SHA-384"), ("blake2b", "BLAKE2b"), ("md5", "MD5"))
 _SAFE_LINK = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -63,7 +62,7 @@ class FileRow:
     def digest(self) -> tuple[str, str] | None:
         """The name and the value of the best that is known."""
         hashes = self.file.page.hashes
-        return next(((words, hashes[name]) for name, words in _HASHES if name in hashes), None)
+        return next(((words, hashes[name]) for name, words in HASH_WORDS.items() if name in hashes), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,16 @@ from pypicloud_lite.kernel.errors import NotFound, UpstreamError
 from pypicloud_lite.mirror.service import Listing, Mirror
 from pypicloud_lite.serve.projects import Whole
 
+HASH_WORDS = {
+    "sha256": "SHA-256",
+    "sha512": "SHA-512",
+    "sha384": "SHA-384",
+    "blake2b": "BLAKE2b",
+    "blake2b_256": "BLAKE2b-256",
+    "md5": "MD5",
+}
+"""As people write the names of hashes; the best to know a file by come first."""
+
 
 @dataclass(frozen=True, slots=True)
 class OfUpstream:

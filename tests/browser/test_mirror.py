@@ -153,7 +153,7 @@ def test_administrators_see_how_the_mirror_is_and_act(visit, server, upstream):
     page.get_by_role("button", name="Ask the upstream now").click()
     page.get_by_text("known, just now").wait_for()
     visit.go("/manage/storage")
-    assert page.get_by_role("link", name="Kept by the mirror").is_visible()
+    assert page.get_by_role("link", name="kept by the mirror").is_visible()
     visit.shoot("mirror-storage")
     page = visit.go("/manage/mirror?project=numerics")
     page.get_by_role("button", name="Remove its kept files").click()

@@ -118,6 +118,24 @@ def test_how_it_is(make_mirror: MakeMirror, index: FakeIndex, fill: Callable, cl
     assert "The last failure that was not made good since" in told
 
 
+def test_each_database_tells_it_and_forgets_what_is_removed(
+    make_mirror: MakeMirror, index: FakeIndex, fill: Callable, clock: MovingClock, database_url: str
+) -> None:
+    world = make_mirror(db__url=database_url, mirror__quota="1")
+    fill(world)
+    world.get("/simple/nothing/", status=404)
+    clock.advance(hours=2)
+    log_in(world)
+    told = text(see(world, f"{PAGE}?project=demo"))
+    assert "Pages known 1 1 of them to be asked for again and 1 name that is not there" in told
+    assert "2 files of 1 project" in told
+    assert "7 days 0 (0 %) 2" in told
+    assert "demo" in text(see(world, "/project/demo/"))
+    send(world, action="room")
+    assert "2 files, " in text(see(world)).partition("What was removed lately")[2]
+    assert world.services.eviction.space().files == 0
+
+
 def test_breaker_of_an_upstream_is_told(make_mirror: MakeMirror, index: FakeIndex) -> None:
     world = make_mirror()
     index.fault = lambda _path: Fault(status=429, headers=(("Retry-After", "60"),))
@@ -243,5 +261,4 @@ def test_storage_page_tells_what_is_kept_apart_from_uploads(
     log_in(world)
     told = text(see(world, "/manage/storage"))
     assert "in 1 file of 1 project, and" in told
-    assert "Kept by the mirror" in told
-    assert "2 files" in told
+    assert "2 files, kept by the mirror" in told

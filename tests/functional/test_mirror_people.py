@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
 
+from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.upstream_server import FakeIndex, Fault
 from pypicloud_lite.testing.world import MovingClock, World
@@ -142,6 +144,7 @@ def test_old_page_says_that_it_is_old_and_why(make_mirror: MakeMirror, index: Fa
     [
         (Fault(reset=True), 502, "The index upstream gave no answer"),
         (Fault(status=429, headers=(("Retry-After", "30"),)), 503, "Not available for the moment"),
+        (Fault(silent=True), 504, "The index upstream took too long"),
     ],
 )
 @pytest.mark.parametrize("path", ["/project/demo/", f"/project/demo/1.0/{DEMO.filename}/"])
@@ -149,7 +152,7 @@ def test_upstream_that_gives_no_answer_is_a_page_with_the_way_on(
     make_mirror: MakeMirror, index: FakeIndex, fault: Fault, status: int, heading: str, path: str
 ) -> None:
     index.fault = lambda _path: fault
-    world = make_mirror()
+    world = make_mirror(upstream__timeout="0.5")
     page = see(world, path, status=status)
     assert heading in text(page)
     assert "This does not mean that there is no such project" in text(page)
@@ -206,7 +209,7 @@ def test_redirect_is_a_link_that_asks_nobody(make_mirror: MakeMirror, index: Fak
     page = see(world, "/project/demo/", status=404)
     assert f'href="{index.url}/simple/demo/"' in page.text
     assert "secret" not in page.text
-    see(world, "/project/demo/", "outsider", 404)
+    see(world, f"/project/demo/1.0/{DEMO.filename}/", status=404)
     assert index.url not in see(world, "/project/demo/", "outsider", 404).text
     assert see(world, "/project/demo/", None, 302).headers["Location"].startswith("/login")
     assert index.paths() == []
@@ -307,3 +310,73 @@ def test_own_projects_cost_as_many_queries_with_a_mirror(
         counts.append(len(asked))
     assert counts[0] == counts[1]
     assert index.paths() == []
+
+
+def test_anonymous_visitor_is_sent_to_log_in_and_has_nothing_asked_for(
+    make_mirror: MakeMirror, index: FakeIndex
+) -> None:
+    world = make_mirror(pypi__default_read="everyone")
+    for path in ("/project/demo/", f"/project/demo/1.0/{DEMO.filename}/"):
+        assert see(world, path, None, 302).headers["Location"].startswith("/login")
+    assert index.paths() == []
+
+
+def test_nothing_is_asked_for_while_the_first_rebuild_runs(make_mirror: MakeMirror, index: FakeIndex) -> None:
+    world = make_mirror()
+    with world.services.catalog.write(Author("tester")) as catalog:
+        catalog.set_rebuilding(datetime.now(UTC))
+    for path in ("/project/demo/", f"/project/demo/1.0/{DEMO.filename}/", "/pypi/demo/json"):
+        see(world, path, status=503)
+    assert index.paths() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        "%2e%2e",
+        "a%00b",
+        "a%0d%0ab",
+        "-",
+        "a" * 3000,
+        "caf%C3%A9",
+        "%ff",
+        "x;y",
+        "x?y",
+        "CON",
+        "%E2%80%AEx",
+        "%3Cb%3E",
+    ],
+)
+def test_T15_no_bad_name_reaches_the_upstream_or_fails_here(
+    make_mirror: MakeMirror, index: FakeIndex, name: str
+) -> None:
+    world = make_mirror()
+    for user in ("reader", "admin"):
+        for path in (
+            f"/project/{name}/",
+            f"/project/demo/{name}/",
+            f"/project/demo/1.0/{name}/",
+            f"/pypi/{name}/json",
+            f"/pypi/demo/{name}/json",
+            f"/search?q={name}",
+            f"/manage/mirror?project={name}",
+        ):
+            assert world.get(path, user, "*", Accept=HTML).status_int < 500, path
+    asked = {path for path in index.paths() if not path.startswith("/files/demo/")}
+    assert asked <= {"/simple/demo/", "/simple/con/"}
+
+
+def test_warm_page_of_the_upstreams_project_costs_a_fixed_number_of_queries(
+    make_mirror: MakeMirror, index: FakeIndex, queries: Callable
+) -> None:
+    world = make_mirror()
+    for number in range(200):
+        index.add("large", f"large-1.0-py3-none-plat{number}.whl", b"x", metadata=b"")
+    counts = []
+    for name in ("demo", "large"):
+        see(world, f"/project/{name}/")
+        with queries(world) as asked:
+            see(world, f"/project/{name}/")
+        counts.append(len(asked))
+    assert max(counts) <= 8, counts

@@ -11,6 +11,7 @@ from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.artifacts.listing import Entry, Listing
 from pypicloud_lite.browse.files.contents import Contents, Unlisted
 from pypicloud_lite.browse.plain_tags import plain_words
+from pypicloud_lite.browse.upstream import HASH_WORDS
 from pypicloud_lite.catalog.model import FileRecord, Origin, ProjectRecord
 from pypicloud_lite.indexes.layout import file_path
 from pypicloud_lite.indexes.page_file import PageFile
@@ -87,6 +88,11 @@ class FileElsewhere:
     keeps: bool
 
     @property
+    def digests(self) -> Sequence[tuple[str, str, str]]:
+        """Those that its upstream tells: as people write the name of each, its own name, the value."""
+        return [(HASH_WORDS.get(name, name.upper()), name, value) for name, value in self.file.hashes.items()]
+
+    @property
     def use(self) -> str:
         """What kind of file it is and what it is for."""
         return plain_words(self.file.filename)
@@ -120,7 +126,7 @@ class FilePages:
                 return self._cached(author, project, record)
             return FileView(project, record, self._contents.of(record))
         found = None
-        if looked.show is not Show.NOTHING:
+        if looked.show in {Show.FILES, Show.LINKS}:
             found = self._elsewhere(identity, author, name, filename, direct=looked.show is Show.LINKS)
         if found is None or not _is_of(found.file.filename.version, version):
             raise NotFound(
