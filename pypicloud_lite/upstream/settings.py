@@ -41,7 +41,7 @@ class Peer:
 
     ``index`` is its Simple API, ending in ``/``. Seconds bound whole exchanges (``names``: the list of all projects); a
     file has ``file_seconds`` and as long as it takes at ``file_rate`` bytes per second. After ``failures`` in a row a
-    server is left alone for ``pause`` seconds. ``login`` and the client certificate are for the index's own server only.
+    server is left alone for ``pause`` seconds. ``login`` and client certificate are for the index's own server only.
     """
 
     index: Target
