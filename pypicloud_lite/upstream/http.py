@@ -90,6 +90,7 @@ class HttpUpstream:
         with self._named(f"the page of {name}"), self._page(target, headers) as answer:
             freshness = _freshness(answer)
             if answer.status in _MISSING:
+                self._refuse_wrong_place(answer)
                 return Absent(freshness)
             if answer.status == _NOT_MODIFIED:
                 if validator is None or validator == Validator():
@@ -150,6 +151,12 @@ class HttpUpstream:
             if len(data) != count:
                 raise UpstreamNonsense("It sends less than it says")
             return Part(data, size)
+
+    def _refuse_wrong_place(self, answer: Answer) -> None:
+        """Below an index of devpi nothing is there but in one place: not asking there would hide all that it has."""
+        index = str(self._peer.index)
+        if answer.header("X-Devpi-Server-Version") and not index.endswith("/+simple/"):
+            raise UpstreamNonsense(f"It is devpi: write its address as {index.removesuffix('simple/')}+simple/")
 
     @contextmanager
     def _page(self, target: Target, headers: Mapping[str, str]) -> Iterator[Answer]:
