@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from packaging.version import Version
 
@@ -37,11 +38,18 @@ _MORE = {
     8: ('graph-58>=1; extra == "speed"', 'graph-unused; extra == "unused"'),
     12: ('graph-59; python_version >= "3"', 'graph-elsewhere; sys_platform == "win32"'),
 }
+_EXTRAS = {8: (("Provides-Extra", "speed"), ("Provides-Extra", "unused"))}
 _CONFLICT = {(15, "2.0"): ("graph-16<1.1",)}
 # By the number's last digit: what is required of a project, and what that leaves of the usual releases.
 _BOUNDS = (("", "2.0"), (">=1", "2.0"), ("~=1.0", "1.1"), ("!=2.0", "1.1"), (">=1.0,<3", "2.0"))
 _EXCEPTIONS = {0: "2.0", 6: "1.1", 15: "1.1", 20: "1.0b2", 25: "1.0.post1", 58: "2.0", 59: "2.0"}
 _LARGE = 96 * 1024
+
+
+class _Described(TypedDict):
+    requires_dist: tuple[str, ...]
+    requires_python: str | None
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +108,16 @@ def _project(number: int) -> Iterator[GraphFile]:
         requires_python = _REQUIRES_PYTHON.get((number, version), ">=3.8" if number % 4 == 0 else None)
         yanked = _YANKED.get((number, version))
         requires = _requires(number, version)
-        wheel = build_wheel(name, version, requires_dist=requires, requires_python=requires_python, body=body)
+        said: _Described = {
+            "requires_dist": requires,
+            "requires_python": requires_python,
+            "headers": _EXTRAS.get(number, ()),
+        }
+        wheel = build_wheel(name, version, **said, body=body)
         yield GraphFile(name, wheel, requires_python, yanked, lists_metadata)
         if number % 3 == 0:
             stem = f"Graph.{number:02d}-{version}" if Version(version) < Version("1.1") else None
-            sdist = build_sdist(name, version, requires_dist=requires, requires_python=requires_python, stem=stem)
+            sdist = build_sdist(name, version, **said, stem=stem)
             yield GraphFile(name, sdist, requires_python, yanked, lists_metadata=False)
 
 

@@ -137,20 +137,21 @@ class Index:
 
 
 @pytest.fixture(scope="module")
-def make_index(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], AbstractContextManager[Index]]:
+def make_index(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Index]]:
     """``with make_index(settings) as index``: a server with the usual users, and these settings."""
 
     @contextmanager
-    def make(settings: dict[str, str]) -> Iterator[Index]:
+    def make(settings: dict[str, str], port: int | None = None) -> Iterator[Index]:
         folder = tmp_path_factory.mktemp("server")
-        with LiveServer(folder, {**user_settings(), **settings}, workers=1, threads=_THREADS) as server:
+        everything = {**user_settings(), **settings}
+        with LiveServer(folder, everything, workers=1, threads=_THREADS, port=port) as server:
             yield Index(server)
 
     return make
 
 
 @pytest.fixture(scope="module")
-def index(make_index: Callable[[dict[str, str]], AbstractContextManager[Index]]) -> Iterator[Index]:
+def index(make_index: Callable[..., AbstractContextManager[Index]]) -> Iterator[Index]:
     """A server for the tests of a module."""
     with make_index({}) as made:
         yield made
@@ -305,8 +306,20 @@ class Target:
 
 
 @pytest.fixture
-def target(tools: Path, run: Callable[..., Ran], tmp_path: Path) -> Target:
+def make_target(tools: Path, run: Callable[..., Ran], tmp_path: Path) -> Callable[[], Target]:
+    """Makes empty environments, without pip."""
+    made: list[Target] = []
+
+    def make() -> Target:
+        folder = tmp_path / f"target{len(made) or ''}"
+        run(tools / "uv", "venv", "--quiet", folder)
+        made.append(Target(folder))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def target(make_target: Callable[[], Target]) -> Target:
     """An empty environment, without pip."""
-    folder = tmp_path / "target"
-    run(tools / "uv", "venv", "--quiet", folder)
-    return Target(folder)
+    return make_target()

@@ -14,9 +14,12 @@ GRAPH = build_graph()
 def requirements_of(project, extras):
     """The requirements of its pinned release that hold here."""
     raw, _ = parse_email(GRAPH.wheel(project).artifact.metadata)
+    provided = set(raw.get("provides_extra", []))
     for line in raw.get("requires_dist", []):
         requirement = Requirement(line)
-        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in {"", *(extras & provided)}
+        ):
             yield requirement
 
 
