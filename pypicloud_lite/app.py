@@ -19,6 +19,7 @@ from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.manage.mirror.views import MirrorManagement, MirrorServices
 from pypicloud_lite.browse.manage.projects.curation import Curation
 from pypicloud_lite.browse.manage.projects.views import CurationPages, CurationServices
 from pypicloud_lite.browse.manage.upkeep.views import UpkeepPages, UpkeepServices
@@ -52,7 +53,7 @@ from pypicloud_lite.web.proxies import TrustedProxies
 from pypicloud_lite.web.routing import View, add_resource
 from pypicloud_lite.web.settings import WebSettings
 from pypicloud_lite.wiring import Services, build, load_raw
-from pypicloud_lite.wiring.in_force import configuration
+from pypicloud_lite.wiring.in_force import configuration, mirror_rules
 
 _log = structlog.get_logger("pypicloud_lite")
 
@@ -117,8 +118,8 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    projects = ProjectPages(services.catalog, services.gate, services.counts)
-    searching = ProjectSearch(services.catalog, services.gate)
+    projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirror)
+    searching = ProjectSearch(services.catalog, services.gate, services.mirror.showing)
     browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)
@@ -154,19 +155,14 @@ def _mount(config: Configurator, services: Services) -> None:
     add("project.bare", f"/simple/{_PROJECT}", f"/pypi/{_PROJECT}", GET=simple.add_slash)
     # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
     add("project.checked", *(f"{path}/+simple/{_PROJECT}/" for path in _UPLOAD_PATHS), GET=simple.project)
-    add("project.named", f"/{_INDEX}/+simple/{_PROJECT}/", f"/{_INDEX}/simple/{_PROJECT}/", GET=simple.named)
-    _mount_descriptions(add, DescriptionViews(services.descriptions, identity, index, base_url))
+    _mount_named(add, simple)
+    _mount_descriptions(add, DescriptionViews(services.descriptions, services.documents, identity, index, base_url))
     add("file", f"/packages/{_INDEX}/{_PROJECT}/{_DIGEST}/{_FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{_INDEX}/{_PROJECT}/{_FILE}", GET=files.by_name)
     # pypiserver's addresses: its clients' lock files and requirements name them
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
-    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
-    inside = FilePageViews(FilePages(services.catalog, services.gate, services.contents), identity, index)
-    add("page.file", *_with_slash(f"/project/{_PROJECT}/{_VERSION}/{_FILE}"), GET=inside.file)
-    add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
-    add("search", "/search", GET=browse.search)
-    add("upload", "/upload", GET=browse.upload)
+    _mount_pages(add, services, identity, browse)
     _mount_account(add, services, identity)
     _mount_api(config, services, identity, files, uploads)
     add("health", "/health", "/health/", GET=health.whole)
@@ -174,6 +170,16 @@ def _mount(config: Configurator, services: Services) -> None:
     add("health.ready", "/health/ready", GET=health.ready)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
+
+
+def _mount_pages(add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews) -> None:
+    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
+    one_file = FilePages(services.gate, services.contents, services.projects, services.mirror)
+    inside = FilePageViews(one_file, identity, services.index)
+    add("page.file", *_with_slash(f"/project/{_PROJECT}/{_VERSION}/{_FILE}"), GET=inside.file)
+    add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
+    add("search", "/search", GET=browse.search)
+    add("upload", "/upload", GET=browse.upload)
 
 
 def _mount_account(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
@@ -230,6 +236,7 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
             services.gate,
             services.index,
             services.disk,
+            services.eviction.space,
             services.start_rebuild,
             services.rebuilds,
         ),
@@ -238,6 +245,23 @@ def _mount_account(add: Callable[..., None], services: Services, identity: Reque
     add("manage.storage", "/manage/storage", GET=upkeep.storage)
     add("manage.resync", "/manage/resync", GET=upkeep.resync, POST=upkeep.start_resync)
     add("manage.resync.progress", "/manage/resync/progress", GET=upkeep.progress)
+    _mount_mirror(add, services, identity)
+
+
+def _mount_mirror(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
+    management = MirrorManagement(
+        MirrorServices(
+            services.mirror,
+            services.mirror_overview,
+            services.mirror_room,
+            lambda: mirror_rules(services),
+            services.catalog,
+            services.gate,
+            services.index,
+        ),
+        identity,
+    )
+    add("manage.mirror", "/manage/mirror", GET=management.mirror, POST=management.act)
 
 
 def _mount_curation(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
@@ -295,6 +319,12 @@ def _api_views(
         upload=upload,
         reference=reference,
     )
+
+
+def _mount_named(add: Callable[..., None], simple: SimpleViews) -> None:
+    for path in (f"/{_INDEX}/+simple/", f"/{_INDEX}/simple/"):
+        add(f"lists.named {path}", path, GET=simple.named_projects)
+        add(f"project.named {path}", f"{path}{_PROJECT}/", GET=simple.named)
 
 
 def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> None:

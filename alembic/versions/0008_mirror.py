@@ -78,6 +78,19 @@ def upgrade() -> None:
     op.create_index("ix_mirror_pages_absent_fresh_until", "mirror_pages", ["absent", "fresh_until"])
     op.create_index("ix_mirror_pages_error_at", "mirror_pages", ["error_at"])
     op.create_table(
+        "mirror_names",
+        sa.Column("index_name", _name(121), nullable=False),
+        sa.Column("upstream", _unicode(255), nullable=False),
+        sa.Column("content", _bytes(), nullable=True),
+        sa.Column("etag", _text(), nullable=True),
+        sa.Column("last_modified", _text(), nullable=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("fresh_until", _time(), nullable=True),
+        sa.Column("asking_until", _time(), nullable=True),
+        sa.PrimaryKeyConstraint("index_name", "upstream", name="pk_mirror_names"),
+        **_TABLE,
+    )
+    op.create_table(
         "mirror_fetches",
         sa.Column("index_name", _name(121), nullable=False),
         sa.Column("filename", _name(200), nullable=False),
@@ -126,5 +139,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("identity", "counts", "uses", "metadata", "fetches", "pages"):
+    for table in ("identity", "counts", "uses", "metadata", "fetches", "names", "pages"):
         op.drop_table(f"mirror_{table}")

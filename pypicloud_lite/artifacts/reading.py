@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Container
 from dataclasses import replace
+from io import BytesIO
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -20,7 +21,7 @@ from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.kernel.versions import parse_version
 
-__all__ = ["BinaryReader", "read_artifact", "read_metadata_partly"]
+__all__ = ["BinaryReader", "read_artifact", "read_metadata_alone", "read_metadata_partly"]
 
 _REBUILD = "build it again, for example with 'python -m build'"
 _INSTALLED = re.compile(r"(?:.*/)?(?P<name>[^/-]+)(?:-[^/]*)?\.(?:egg-info(?:/PKG-INFO)?|dist-info/METADATA)")
@@ -62,6 +63,15 @@ def read_metadata_partly(file: BinaryReader, filename: Filename, *, limits: Limi
     source = Source(file, filename.value, limits or Limits())
     member, raw = read_wheel_metadata(source, ZipArchive(source, partly=True), filename)
     return _described(source, member, raw, filename)
+
+
+def read_metadata_alone(raw: bytes, filename: Filename, *, limits: Limits | None = None) -> CoreMetadata:
+    """What METADATA says that came without its wheel; it must be of the release that the filename says.
+
+    ``InvalidArtifact`` or ``InvalidName`` else.
+    """
+    source = Source(BytesIO(raw), filename.value, limits or Limits())
+    return _described(source, f"{filename}.metadata", raw, filename)
 
 
 def _described(source: Source, member: str, raw: bytes, filename: Filename) -> CoreMetadata:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import ReleaseRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.catalog.search_port import SearchQuery
+from pypicloud_lite.kernel.errors import InvalidName
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.showing import MIRROR_INDEX, Show, Showing
 
 PER_PAGE = 20
 MOST_PAGES = 500
@@ -22,12 +24,16 @@ _COUNTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of a search; ``more``: there are more than ``total``."""
+    """A page of a search; ``more``: there are more than ``total``.
+
+    ``elsewhere`` is the name that was searched for, where it is none of ours and an upstream may be asked for it.
+    """
 
     releases: Sequence[ReleaseRecord]
     total: int
     number: int
     more: bool = False
+    elsewhere: ProjectName | None = None
 
     @property
     def has_more(self) -> bool:
@@ -38,12 +44,14 @@ class Found:
 class ProjectSearch:
     """One query, and another one where little begins with the words.
 
-    Two more for a caller who may not read everything, where more than 200 projects are found.
+    Two more for a caller who may not read everything, where more than 200 projects are found. One or two more where an
+    upstream may have what has not been found; it is not asked.
     """
 
-    def __init__(self, catalog: Catalog, gate: Gate) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, showing: Showing) -> None:
         self._catalog = catalog
         self._gate = gate
+        self._showing = showing
 
     def find(self, identity: Identity, index: IndexName, text: str, number: int) -> Found:
         """The projects that have every word, the best first. ``number``: the page, from 1."""
@@ -62,7 +70,26 @@ class ProjectSearch:
         if found.total <= PER_PAGE and not found.more:
             # By what the caller may read: else the others would show by what is found inside of names.
             found = find(SearchQuery(query.words, within=True))
-        return found
+        return replace(found, elsewhere=self._elsewhere(identity, index, text, found))
+
+    def _elsewhere(self, identity: Identity, index: IndexName, text: str, found: Found) -> ProjectName | None:
+        try:
+            name = ProjectName.parse(text)
+        except InvalidName:
+            return None
+        show = self._showing.show(index, name, is_ours=False)
+        if show is Show.NOTHING or found.number > 1 or any(one.project == name for one in found.releases):
+            return None
+        if not self._gate.allows(identity, Permission.READ, name):
+            return None
+        with self._catalog.read(snapshot=False) as reader:
+            # Names without a file are ours as well.
+            if reader.project(index, name) is not None:
+                return None
+            if show is Show.REDIRECT or self._gate.allows(identity, Permission.FILL_CACHE, name):
+                return name
+            kept = reader.project(MIRROR_INDEX, name)
+        return name if kept is not None and kept.file_count else None
 
     def _of_all(self, index: IndexName, query: SearchQuery, number: int) -> Found:
         with self._catalog.read(snapshot=False) as reader:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from pyramid.request import Request
 
 from pypicloud_lite.access.model import ANONYMOUS, Identity
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.browse.projects import ProjectPages, is_prerelease
+from pypicloud_lite.browse.projects import Elsewhere, ProjectPages, is_prerelease, released
 from pypicloud_lite.browse.search import MOST_PAGES, ProjectSearch
-from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, InvalidRequest, NotFound, TooManyRequests
+from pypicloud_lite.kernel.errors import (
+    AuthenticationRequired,
+    InvalidName,
+    InvalidRequest,
+    NotFound,
+    TooManyRequests,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version
 from pypicloud_lite.readme.readmes import Readmes
+from pypicloud_lite.upstream.hops import came_by
+from pypicloud_lite.web.errors import reason_phrase, status_of
 from pypicloud_lite.web.local_paths import login_path
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
 _TEMPLATES = "pypicloud_lite.browse:templates/"
 _QUERY = 200
+UNINDEXED = [("X-Robots-Tag", "noindex, nofollow")]
+"""Of pages that are an upstream's: whoever follows their links has it asked for one name after the other."""
 _Seen = TypeVar("_Seen")
 
 
@@ -84,25 +96,47 @@ class BrowseViews:
         if spelling != name.value or not request.path_info.endswith("/"):
             path = f"{request.script_name}/project/{name}/"
             return redirect(path if version is None else f"{path}{quote(version, safe='')}/", permanent=True)
-        seen = or_login(
-            request, self._identity, lambda identity: self._projects.project(identity, self._index, name, version)
-        )
+        author = self._identity.author(request)[1]
+        try:
+            with came_by(request.environ.get("HTTP_VIA")):
+                seen = or_login(
+                    request,
+                    self._identity,
+                    lambda identity: self._projects.project(identity, author, self._index, name, version),
+                )
+        except UpstreamError as error:
+            return upstream_failed(request, name, error)
         if isinstance(seen, PlainResponse):
             return seen
+        if isinstance(seen, Elsewhere):
+            return page(request, f"{_TEMPLATES}elsewhere.jinja2", "404 Not Found", UNINDEXED, seen=seen)
         text, kind = seen.description
-        readme = self._readmes.render(text, kind) if text else None
         return page(
             request,
             f"{_TEMPLATES}project.jinja2",
+            headers=UNINDEXED if seen.upstream else [],
             seen=seen,
             base=self._base(request),
-            readme=readme,
+            readme=self._readmes.render(text, kind) if text else None,
             history=seen.history(whole=request.GET.get("versions") == "all"),
             is_prerelease=is_prerelease,
+            released=released,
         )
 
     def _base(self, request: Request) -> str:
         return self._base_url or str(request.application_url)
+
+
+def upstream_failed(request: Request, name: ProjectName, error: UpstreamError) -> PlainResponse:
+    """What is said of something that the index upstream may have, which gives no answer. Only that one failed."""
+    status = status_of(error)
+    headers = [("Cache-Control", "no-store"), *UNINDEXED]
+    wait = error.retry_after if isinstance(error, UpstreamUnavailable) else None
+    if wait is not None:
+        headers.append(("Retry-After", str(wait)))
+    line = f"{status} {reason_phrase(error.message)}"
+    told: Mapping[str, Any] = {"name": name, "message": error.message, "number": status, "wait": wait}
+    return page(request, f"{_TEMPLATES}upstream_failed.jinja2", line, headers, **told)
 
 
 def or_login(request: Request, who: RequestIdentity, ask: Callable[[Identity], _Seen]) -> _Seen | PlainResponse:

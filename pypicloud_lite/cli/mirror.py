@@ -90,7 +90,7 @@ def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) ->
         failed = 0
         for project in wanted:
             try:
-                if operator.services.is_ours(project) and not mirror.showing.merges(project):
+                if not mirror.showing.merges(project) and _is_ours(operator, project):
                     raise NotFound("it is ours: the index upstream is not asked for it")
                 seen = mirror.pages.refresh(project)
             except PpcError as error:
@@ -165,6 +165,11 @@ def _confirm(what: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("There is nobody to ask: say --yes to remove")
     click.confirm(f"Remove {what}?", abort=True, err=True)
+
+
+def _is_ours(operator: Operator, project: ProjectName) -> bool:
+    with operator.services.catalog.read(snapshot=False) as catalog:
+        return catalog.project(operator.index, project) is not None
 
 
 def _require_mirror(operator: Operator) -> None:

@@ -62,23 +62,25 @@ class Documents:
         self._clock = clock
         self._flights: Flights[Document] = Flights()
 
-    def read(self, wanted: Wanted, stored: Callable[[], bytes | None]) -> Document:
+    def read(self, wanted: Wanted, stored: Callable[[], bytes | None], *, whole: bool = True) -> Document:
         """METADATA of a wheel; ``NotFound`` where it has none, an ``UpstreamError`` where nobody answers.
 
         One query where it is known. Otherwise the upstream's own document, a few parts of the wheel, or, where the
         upstream does not send parts, the whole of it, which is then kept: ``stored`` reads METADATA of what is here.
+        Without ``whole`` that is ``NotFound`` instead.
         """
         kept = self._kept(wanted)
         if kept is not None:
             return kept
         with self._room.place():
-            return self._flights.once(wanted.name, lambda: self._found(wanted, stored), _PATIENCE)
+            work = f"METADATA of {wanted.name}" if whole else f"METADATA of {wanted.name}, by parts"
+            return self._flights.once(work, lambda: self._found(wanted, stored, whole=whole), _PATIENCE)
 
-    def _found(self, wanted: Wanted, stored: Callable[[], bytes | None]) -> Document:
+    def _found(self, wanted: Wanted, stored: Callable[[], bytes | None], *, whole: bool) -> Document:
         content = self._asked_for(wanted)
         if content is None:
             content = self._taken_out(wanted)
-        if content is None:
+        if content is None and whole:
             self._fetching.bring(wanted).wait(_WHOLE_PATIENCE)
             content = stored()
         if content is None:

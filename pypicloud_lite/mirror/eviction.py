@@ -78,9 +78,22 @@ class Eviction:
                 delete(mirror_uses).where(_u.index_name == str(self._index), _u.filename == file.filename)
             )
 
+    def remove_project(self, project: ProjectName, author: Author) -> list[Cached]:
+        """Remove all cached files of a project; those that went."""
+        gone = [
+            Cached(project, one.filename.value, one.size)
+            for one in self._changes.remove(Selection(self._index, project), author)
+        ]
+        names = [file.filename for file in gone]
+        with self._database.write() as connection:
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                connection.execute(delete(mirror_uses).where(_u.index_name == str(self._index), _u.filename.in_(some)))
+        return gone
+
     def files(self, project: ProjectName | None = None) -> list[Cached]:
         """Every cached file, or those of a project."""
-        statement = self._select()
+        statement = self._select().order_by(projects.c.name, _f.filename)
         if project is not None:
             statement = statement.where(projects.c.name == project.value)
         with self._database.read(snapshot=False) as connection:

@@ -23,24 +23,29 @@ def listed(page: KnownPage, curation: Curation, now: datetime, index: IndexName 
     """
     for file in page.files:
         link = file.link
-        if not known(link.hashes) or curation.refusal(link.filename, file.uploaded_at, now) is not None:
-            continue
-        metadata = link.core_metadata
-        if metadata is None and index is not None and link.filename.is_wheel:
-            # We make it from the wheel.
-            metadata = _NO_METADATA
-        yield PageFile(
-            filename=link.filename,
-            where=link.url if index is None else _path(index, file),
-            hashes=link.hashes,
-            requires_python=link.requires_python,
-            yanked=link.yanked,
-            yanked_reason=link.yanked_reason,
-            size=link.size,
-            uploaded_at=link.upload_time,
-            metadata=metadata,
-            provenance=link.provenance,
-        )
+        if known(link.hashes) and curation.refusal(link.filename, file.uploaded_at, now) is None:
+            yield page_file(file, index)
+
+
+def page_file(file: Known, index: IndexName | None) -> PageFile:
+    """One of them, whatever the rules are."""
+    link = file.link
+    metadata = link.core_metadata
+    if metadata is None and index is not None and link.filename.is_wheel:
+        # We make it from the wheel.
+        metadata = _NO_METADATA
+    return PageFile(
+        filename=link.filename,
+        where=link.url if index is None else _path(index, file),
+        hashes=link.hashes,
+        requires_python=link.requires_python,
+        yanked=link.yanked,
+        yanked_reason=link.yanked_reason,
+        size=link.size,
+        uploaded_at=link.upload_time,
+        metadata=metadata,
+        provenance=link.provenance,
+    )
 
 
 def _path(index: IndexName, file: Known) -> str:

@@ -132,6 +132,10 @@ class MirrorPages:
         """Forget names that were not there, and that nobody asked for since; how many there were."""
         return self._store.prune(before)
 
+    def known(self, project: ProjectName) -> PageRow | None:
+        """What is known of a project, absent or failed ones too; one query, nobody is asked."""
+        return self._store.look(project)
+
     def _ask(self, project: ProjectName) -> PageRow:
         with self._room.place():
             return self._flights.once(project, lambda: self._asking.ask(project), PATIENCE)

@@ -78,6 +78,11 @@ class Curation:
     min_age: float = 0.0
     min_age_except: NamePatterns = _NOBODY
 
+    @property
+    def names_nothing(self) -> bool:
+        """Whether every name may be asked for."""
+        return not self.never and not self.allow and not self.deny
+
     def asks_for(self, name: ProjectName) -> bool:
         """Whether an upstream may learn that somebody wants this name: asked before every request, on any route."""
         if name in self.never or any(rule.versions is None and name in rule.names for rule in self.deny):

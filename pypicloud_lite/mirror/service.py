@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from pypicloud_lite.mirror.fetching import Fetching, Wanted
 from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
 from pypicloud_lite.mirror.listing import listed
+from pypicloud_lite.mirror.names import MirrorNames
 from pypicloud_lite.mirror.pages import MirrorPages, Seen
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
@@ -42,9 +43,11 @@ class FileWithheld(PermissionDenied):
 class Listing:
     """A project of the upstream for a page. ``key`` differs where the files do; reading ``files`` may be a query.
 
-    ``error`` is why the upstream last gave no answer, of a page that is stale by that.
+    ``error`` is why the upstream last gave no answer, of a page that is stale by that. ``upstream`` is its address
+    without credentials.
     """
 
+    upstream: str | None
     key: tuple[int, int, int]
     is_stale: bool
     checked_at: datetime | None
@@ -69,6 +72,7 @@ class Mirror:
     showing: Showing
     curation: Curation
     pages: MirrorPages
+    names: MirrorNames
     upstreams: Sequence[Upstream]
     fetching: Fetching
     documents: Documents
@@ -93,12 +97,24 @@ class Mirror:
         young = row.newest_at is not None and self.curation.is_too_young(project, row.newest_at, now)
         bucket = int(now.timestamp()) // _BUCKET if young else 0
         return Listing(
+            upstream=row.upstream,
             key=(row.revision, bucket, 0 if may_ask else self._revision(project)),
             is_stale=seen.is_stale,
             checked_at=row.checked_at,
             error=row.error,
             read=partial(self._read, project, seen, direct=direct, may_ask=may_ask),
         )
+
+    def listed_names(self, *, may_ask: bool) -> tuple[int, Iterator[str]]:
+        """A number that changes with the list of all projects, and their names in order, as they are read.
+
+        Names that are never asked for are not among them. An ``UpstreamError`` where no list is known.
+        """
+        revision = self.names.see(ask=may_ask and not self.goes_round())
+        names = self.names.names()
+        if self.curation.names_nothing:
+            return revision, names
+        return revision, (name for name in names if self.curation.asks_for(ProjectName(name)))
 
     def page_address(self, project: ProjectName) -> str:
         """The first upstream's own page of a project."""
@@ -146,9 +162,9 @@ class Mirror:
         self.usage.used(wanted.name)
         self.fetching.bring(wanted).wait(patience)
 
-    def metadata(self, wanted: Wanted) -> Document:
-        """METADATA of a wheel that need not be here."""
-        return self.documents.read(wanted, partial(self._stored_metadata, wanted.name))
+    def metadata(self, wanted: Wanted, *, whole: bool = True) -> Document:
+        """METADATA of a wheel that need not be here; without ``whole`` no wheel is fetched for it."""
+        return self.documents.read(wanted, partial(self._stored_metadata, wanted.name), whole=whole)
 
     def goes_round(self) -> bool:
         """Whether the request at hand came from this very server, by way of its upstream."""

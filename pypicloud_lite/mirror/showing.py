@@ -38,6 +38,11 @@ class Showing:
         """Whether anything of an upstream is ever shown."""
         return self._settings.is_on or self._settings.fallback is not Fallback.NONE
 
+    @property
+    def has_index(self) -> bool:
+        """Whether the mirror answers by its own address."""
+        return self._settings.is_on
+
     def merges(self, project: ProjectName) -> bool:
         """Whether our own files of a project do not hide the upstream's."""
         return self._settings.merges_everything or project in self._merged

@@ -47,6 +47,21 @@ mirror_pages = Table(
     **TABLE_OPTIONS,
 )
 
+mirror_names = Table(
+    "mirror_names",
+    metadata,
+    # What one upstream lists: its names, a line for each, packed; null until it was heard of.
+    Column("index_name", name_type(INDEX_NAME), primary_key=True),
+    Column("upstream", unicode_type(255), primary_key=True),
+    Column("content", _bytes(), nullable=True),
+    Column("etag", text_type(), nullable=True),
+    Column("last_modified", text_type(), nullable=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("fresh_until", UtcDateTime, nullable=True),
+    Column("asking_until", UtcDateTime, nullable=True),
+    **TABLE_OPTIONS,
+)
+
 mirror_fetches = Table(
     "mirror_fetches",
     metadata,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
@@ -44,6 +44,11 @@ class SimpleApi:
         self._cache = cache
         self._mirror = mirror
         self._default = default
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether the mirror's own index answers."""
+        return self._mirror.showing.has_index
 
     def project(
         self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str
@@ -119,6 +124,11 @@ class SimpleApi:
         if not may_ask and not identity.is_authenticated:
             return AuthenticationRequired(f"Log in to have project {name} looked for in the index upstream")
         return self._gate.unknown(identity, name)
+
+    def upstream_names(self, identity: Identity) -> tuple[int, Iterator[str]]:
+        """A number that changes with the upstream's list of projects, and the list; see :meth:`Mirror.listed_names`."""
+        self._gate.require_login_where_private(identity)
+        return self._mirror.listed_names(may_ask=identity.is_authenticated)
 
     def files(self, identity: Identity, index: IndexName) -> Page:
         """Every file that the caller may read; an empty page at worst. Costs a query for each 1,000 files."""

@@ -20,6 +20,7 @@ from pypicloud_lite.mirror.transfers import HasCome
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.downloads import Download, Downloads, Part
 from pypicloud_lite.serve.mirrored import Coming, MirroredDownloads
+from pypicloud_lite.serve.names import send_names
 from pypicloud_lite.serve.negotiation import Representation, negotiate
 from pypicloud_lite.serve.sending import send_page
 from pypicloud_lite.serve.settings import ServeSettings
@@ -79,6 +80,18 @@ class SimpleViews:
         if self._of(request) not in {self._index, MIRROR_INDEX}:
             raise NotFound("There is nothing at this address: check its spelling")
         return self.project(request)
+
+    def named_projects(self, request: Request) -> PlainResponse:
+        """The list of projects of an index that is named: of the mirror what its upstream lists."""
+        index = self._of(request)
+        if index == self._index:
+            return self.projects(request)
+        if index != MIRROR_INDEX or not self._simple.mirrors:
+            raise NotFound("There is nothing at this address: check its spelling")
+        with came_by(request.environ.get("HTTP_VIA")):
+            revision, names = self._simple.upstream_names(self._identity(request))
+        form = _representation(request)
+        return send_names(request.environ, revision, names, form, _CONTENT_TYPES[form])
 
     def root_project(self, request: Request) -> PlainResponse:
         """The page of a project at the root, where reserved words win over project names."""

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BeforeValidator, ByteSize
 
@@ -76,9 +76,9 @@ def _default(one: Declared) -> str | None:
 
 def written(one: Declared, value: Any) -> str:
     """A value as it is written in the file."""
-    if _is_quantity(one, parse_size) or one.field.annotation is ByteSize:
+    if value is not None and (_is_quantity(one, parse_size) or one.field.annotation is ByteSize):
         return format_size(int(value))
-    if _is_quantity(one, parse_duration):
+    if value is not None and _is_quantity(one, parse_duration):
         return format_duration(int(value))
     return _written(value)
 
@@ -94,7 +94,9 @@ def _written(value: Any) -> str:
 
 
 def _is_quantity(one: Declared, parse: Any) -> bool:
-    return any(isinstance(part, BeforeValidator) and part.func is parse for part in one.field.metadata)
+    # Of one that need not be set, what it is stands within its type.
+    within = (part for kind in get_args(one.field.annotation) for part in getattr(kind, "__metadata__", ()))
+    return any(isinstance(part, BeforeValidator) and part.func is parse for part in (*one.field.metadata, *within))
 
 
 def _family(model: type[Settings]) -> list[str]:

@@ -141,6 +141,14 @@ class FakeIndex:
         head = '<!DOCTYPE html><html><head><meta name="pypi:repository-version" content="1.4"></head>'
         return f"{head}<body>{anchors}</body></html>".encode()
 
+    def names(self, kind: str) -> bytes:
+        """The list of projects."""
+        if kind == JSON:
+            return json.dumps(
+                {"meta": {"api-version": "1.4"}, "projects": [{"name": one} for one in self.projects]}
+            ).encode()
+        return "".join(f'<a href="{one}/">{html.escape(one)}</a><br>\n' for one in self.projects).encode()
+
     def document(self, path: str) -> bytes:
         """A file or what lies beside it; KeyError when there is none."""
         project, _, name = path.removeprefix(_FILES).partition("/")
@@ -265,7 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
         index = self.server.index
         accepted = self.headers.get("Accept", "")
         kind = next((one for one in index.kinds if one in accepted), index.kinds[-1])
-        body = index.page(project, kind)
+        body = index.page(project, kind) if project else index.names(kind)
         headers = [("Content-Type", kind), ("Vary", "Accept"), *index.headers]
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
         if index.has_etags:

@@ -23,6 +23,7 @@ from pypicloud_lite.upstream.addresses import Resolver, resolve
 from pypicloud_lite.upstream.deadline import Deadline
 from pypicloud_lite.upstream.exchange import Answer, Exchange
 from pypicloud_lite.upstream.hashes import Comparison, known
+from pypicloud_lite.upstream.names import read_names
 from pypicloud_lite.upstream.port import (
     Absent,
     Fetched,
@@ -31,6 +32,7 @@ from pypicloud_lite.upstream.port import (
     NotModified,
     Part,
     Sink,
+    UpstreamNames,
     UpstreamPage,
     Validator,
 )
@@ -41,6 +43,7 @@ _OK, _PARTIAL, _NOT_MODIFIED, _NOT_SATISFIABLE = 200, 206, 304, 416
 _MISSING = frozenset({404, 410})
 _METADATA_BYTES = 2 * 1024 * 1024
 _SPAN_BYTES = 8 * 1024 * 1024
+_NAMES_BYTES = 128 * 1024 * 1024
 _IDENTITY = {"Accept-Encoding": "identity"}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII | re.IGNORECASE)
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?(\d+)", re.ASCII | re.IGNORECASE)
@@ -93,12 +96,28 @@ class HttpUpstream:
                 self._refuse_wrong_place(answer)
                 return Absent(freshness)
             if answer.status == _NOT_MODIFIED:
-                if validator is None or validator == Validator():
-                    raise UpstreamNonsense("It is said to be what it was, and nobody has it")
-                return NotModified(_kept(freshness, validator))
+                return _unchanged(freshness, validator)
             body = self._body(answer, self._peer.page_bytes)
             document = pages.Document(body, answer.header("Content-Type"), str(answer.target))
             return pages.read_page(document, name, freshness, _number(answer.header("X-PyPI-Last-Serial")))
+
+    def names(self, validator: Validator | None = None) -> UpstreamNames | NotModified | Absent:
+        """As the port says; takes ``peer.file_seconds`` at most, and longer where it is large."""
+        headers = {"Accept": pages.ACCEPT, "Accept-Encoding": bodies.ACCEPTED, **_conditions(validator)}
+        deadline = Deadline(self._peer.file_seconds, self._peer.file_rate)
+        with (
+            self._named("its list of projects"),
+            self._exchange.get(self._peer.index, headers, deadline, "page") as answer,
+        ):
+            freshness = _freshness(answer)
+            if answer.status in _MISSING:
+                return Absent(freshness)
+            if answer.status == _NOT_MODIFIED:
+                return _unchanged(freshness, validator)
+            _ok(answer)
+            answer.refuse_longer(_NAMES_BYTES)
+            pieces = bodies.unpacked(answer.chunks(), answer.header("Content-Encoding"))
+            return read_names(pieces, answer.header("Content-Type"), freshness, _NAMES_BYTES)
 
     def fetch(self, link: Link, sink: Sink) -> Fetched:
         """As the port says; no file is larger than ``peer.file_bytes``."""
@@ -220,6 +239,12 @@ def _conditions(validator: Validator | None) -> dict[str, str]:
     if validator.etag:
         return {"If-None-Match": validator.etag}
     return {"If-Modified-Since": validator.last_modified} if validator.last_modified else {}
+
+
+def _unchanged(freshness: Freshness, validator: Validator | None) -> NotModified:
+    if validator is None or validator == Validator():
+        raise UpstreamNonsense("It is said to be what it was, and nobody has it")
+    return NotModified(_kept(freshness, validator))
 
 
 def _kept(freshness: Freshness, before: Validator) -> Freshness:

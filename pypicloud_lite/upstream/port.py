@@ -83,6 +83,15 @@ class UpstreamPage:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamNames:
+    """Every project that an upstream lists: normalised names in order, each once, a line for each in ``text``."""
+
+    text: bytes = field(repr=False)
+    count: int
+    freshness: Freshness = Freshness()
+
+
+@dataclass(frozen=True, slots=True)
 class NotModified:
     """The page is what it was when it had the validator that was sent along."""
 
@@ -130,6 +139,12 @@ class Upstream(Protocol):
         """What it lists of a project; one request, and those of its redirects.
 
         :class:`NotModified` only where a validator was given: an upstream that answers so unasked is nonsense.
+        """
+
+    def names(self, validator: Validator | None = None) -> UpstreamNames | NotModified | Absent:
+        """List every project: up to two million of them, on a page of up to 128 MiB. As :meth:`project` else.
+
+        What is no name of a project is left out.
         """
 
     def fetch(self, link: Link, sink: Sink) -> Fetched:

@@ -20,7 +20,9 @@ _HEADINGS = {
     413: "Too large",
     429: "Too many tries",
     500: "The server failed",
+    502: "The index upstream gave no answer",
     503: "Not available for the moment",
+    504: "The index upstream took too long",
 }
 _SERVER_ERROR = 500
 _MINUTE = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,14 +44,16 @@ from pypicloud_lite.journal.refusals import Refusals
 from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.clock import Clock, system_clock
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName
-from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.mirror.eviction import Eviction
+from pypicloud_lite.mirror.overview import MirrorOverview
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.ops.leftovers import Leftovers
+from pypicloud_lite.ops.mirror_room import MirrorRoom
 from pypicloud_lite.ops.report import Report
 from pypicloud_lite.ops.rescan import Rescan
 from pypicloud_lite.ops.resync import Progress, Resync
@@ -67,8 +68,10 @@ from pypicloud_lite.publish.yanking import Yanking
 from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.describe.descriptions import Descriptions
+from pypicloud_lite.serve.describe.project_documents import ProjectDocuments
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.mirrored import MirroredDownloads
+from pypicloud_lite.serve.projects import Projects
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.settings.choice import CHOICES, Backends
@@ -76,12 +79,12 @@ from pypicloud_lite.settings.declare import Settings
 from pypicloud_lite.settings.environment import variable
 from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.settings.source import RawSettings, read_ini
-from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.local_turns import turn_in_folder
 from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.health import Health
 from pypicloud_lite.web.settings import WebSettings
+from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores
 from pypicloud_lite.wiring.people import directory, import_users, warn_without_admin
 
@@ -153,10 +156,14 @@ class Services:
     statuses: Statuses
     listings: Listings
     simple: SimpleApi
+    projects: Projects
     descriptions: Descriptions
+    documents: ProjectDocuments
     downloads: Downloads
     mirror: Mirror
     eviction: Eviction
+    mirror_overview: MirrorOverview
+    mirror_room: MirrorRoom
     mirrored: MirroredDownloads
     contents: Contents
     tasks: Tasks
@@ -233,27 +240,14 @@ class Services:
             filling=SearchFilling(self.catalog),
         )
 
-    def is_ours(self, project: ProjectName) -> bool:
-        """Whether the default index has the project, or keeps its name reserved."""
-        with self.catalog.read(snapshot=False) as catalog:
-            return catalog.project(self.index, project) is not None
-
     def disk(self) -> tuple[int, int] | None:
         """Bytes that are free, and all, on the disk where files lie; None where they lie in no folder."""
-        folder = self.settings.get(self.settings.plugin("pypi.storage").settings)
-        if not isinstance(folder, LocalSettings):
-            return None
-        try:
-            usage = shutil.disk_usage(folder.dir)
-        except OSError:
-            return None
-        return usage.free, usage.total
+        return disk_of(self.settings)
 
     def rescan(self) -> tuple[Rescan, float] | None:
         """What looks after a folder that people touch, and its interval in seconds; None where it is off."""
-        plugin = self.settings.plugin("pypi.storage")
-        folder = self.settings.get(plugin.settings)
-        if not isinstance(folder, LocalSettings) or folder.rescan_seconds is None:
+        folder = folder_of(self.settings)
+        if folder is None or folder.rescan_seconds is None:
             return None
         seconds = float(folder.rescan_seconds)
         turn = partial(turn_in_folder, folder.dir, seconds, self.clock)
@@ -303,6 +297,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
     mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
+    eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
+    projects = Projects(catalog, gate, mirror, index)
     return Services(
         settings=settings,
         clock=clock,
@@ -328,14 +324,18 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
         simple=SimpleApi(catalog, gate, pages, mirror, index),
+        projects=projects,
         descriptions=Descriptions(catalog, gate, pages),
+        documents=ProjectDocuments(projects, pages, index),
         downloads=downloads,
         mirror=mirror,
-        eviction=Eviction(database, ingest.changes, mirror.index),
+        eviction=eviction,
+        mirror_overview=MirrorOverview(mirror, eviction, catalog, settings.get(MirrorSettings)),
+        mirror_room=MirrorRoom(runner, tasks, eviction, settings.get(MirrorSettings).quota),
         mirrored=MirroredDownloads(catalog, gate, mirror, downloads, index),
         contents=Contents(storage),
         tasks=tasks,
-        runner=TaskRunner(tasks),
+        runner=runner,
         counter=DownloadCounter(database, clock),
         counts=DownloadCounts(database, clock),
     )

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.settings.in_force import Configuration, SettingInForce, settings_in_force, without_secrets
 from pypicloud_lite.wiring import Services
 from pypicloud_lite.wiring.sample import GROUPS
 
 _HIDDEN = "***"
+
+
+def mirror_rules(services: Services) -> Sequence[SettingInForce]:
+    """What the mirror is told to do; it holds from the start on."""
+    return list(settings_in_force(services.settings, (MirrorSettings,), {}))
 
 
 def configuration(services: Services) -> Configuration:

@@ -17,6 +17,7 @@ from pypicloud_lite.mirror.fetch_store import FetchStore
 from pypicloud_lite.mirror.fetching import Fetching
 from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
+from pypicloud_lite.mirror.names import MirrorNames
 from pypicloud_lite.mirror.page_store import PageStore
 from pypicloud_lite.mirror.pages import MirrorPages
 from pypicloud_lite.mirror.service import Mirror
@@ -56,6 +57,7 @@ def build_mirror(
         showing=showing,
         curation=curation,
         pages=MirrorPages(store, asking, curation, room, usage, clock, times),
+        names=MirrorNames(database, MIRROR_INDEX, upstreams, room, clock),
         upstreams=upstreams,
         fetching=fetching,
         documents=Documents(database, MIRROR_INDEX, fetching, room, clock),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 
@@ -11,22 +10,11 @@ from pypicloud_lite.access.model import Scope, ScopeWord
 from pypicloud_lite.access.tokens import WantedToken
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
+from pypicloud_lite.testing.hostile_texts import HARMLESS, HOSTILE, Skeleton
 from pypicloud_lite.testing.world import PASSWORDS, basic
 from pypicloud_lite.web.pages import asset_path
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
-HARMLESS = "plain words"
-PAYLOADS = (
-    "<img src=x onerror=alert(1)>",
-    '"><script>alert(1)</script>',
-    "' autofocus onfocus='alert(1)",
-    "javascript:alert(1)",
-    "{{ 7*7 }}{% raw %}",
-    "</textarea></title></style><!--<b>",
-    "\u202egnp.exe",
-    "&lt;b&gt;&#60;b&#62;",
-    "<svg/onload=alert(1)>",
-)
 WHEEL, SDIST = "demo-1.0-py3-none-any.whl", "demo-1.1.tar.gz"
 PLACES = {
     "{project:[^/]+}": "demo",
@@ -36,22 +24,6 @@ PLACES = {
 }
 # Those that change nothing and are no page for people: a file, a document, a redirect.
 SURELY_PAGES = {"/", "/search", "/upload", "/account", "/manage/users", "/manage/rules", "/manage/journal"}
-
-
-class Skeleton(HTMLParser):
-    """A page without its texts: elements, the names of their attributes, what their addresses begin with."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.bones = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        schemes = [value.partition("/")[0] for name, value in attributes if name in {"href", "src", "action"}]
-        self.bones.append((tag, [name for name, _ in attributes], schemes))
-
-    def handle_endtag(self, tag):
-        self.bones.append(tag)
 
 
 def filled(make_world, text):
@@ -98,7 +70,7 @@ def harmless(make_shared_world, routes):
     return found
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", HOSTILE)
 def test_T12_no_page_has_another_element_for_it(make_world, routes, harmless, payload):
     world = filled(make_world, payload)
     found = pages(world, routes(world))

@@ -8,18 +8,17 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.files.contents import MOST_ENTRIES
-from pypicloud_lite.browse.files.page import FilePages
-from pypicloud_lite.browse.views import or_login
-from pypicloud_lite.kernel.errors import InvalidName, NotFound
+from pypicloud_lite.browse.files.page import FileElsewhere, FilePages
+from pypicloud_lite.browse.views import UNINDEXED, or_login, upstream_failed
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version
+from pypicloud_lite.upstream.hops import came_by
 from pypicloud_lite.web.pages import page
 from pypicloud_lite.web.responses import PlainResponse, redirect
 
-_TEMPLATE = "pypicloud_lite.browse:templates/file.jinja2"
+_TEMPLATES = "pypicloud_lite.browse:templates/"
 _MOST_SHOWN = 2000
-# Each of these pages may cost the reading of an archive, and none has anything that the project's page lacks.
-_ROBOTS = ("X-Robots-Tag", "noindex, nofollow")
 
 
 class FilePageViews:
@@ -42,13 +41,21 @@ class FilePageViews:
         if spelling != name.value or not request.path_info.endswith("/"):
             rest = "/".join(quote(part, safe="") for part in (version, filename))
             return redirect(f"{request.script_name}/project/{name}/{rest}/", permanent=True)
-        seen = or_login(
-            request,
-            self._identity,
-            lambda identity: self._files.file(identity, self._index, name, version, filename),
-        )
+        author = self._identity.author(request)[1]
+        try:
+            with came_by(request.environ.get("HTTP_VIA")):
+                seen = or_login(
+                    request,
+                    self._identity,
+                    lambda identity: self._files.file(identity, author, self._index, name, version, filename),
+                )
+        except UpstreamError as error:
+            return upstream_failed(request, name, error)
         if isinstance(seen, PlainResponse):
             return seen
+        if isinstance(seen, FileElsewhere):
+            return page(request, f"{_TEMPLATES}file_elsewhere.jinja2", headers=UNINDEXED, seen=seen, name=name)
         most = MOST_ENTRIES if request.GET.get("members") == "all" else _MOST_SHOWN
-        folders = seen.folders(most)
-        return page(request, _TEMPLATE, headers=[_ROBOTS], seen=seen, folders=folders, most=most, kept=MOST_ENTRIES)
+        folders, template = seen.folders(most), f"{_TEMPLATES}file.jinja2"
+        # Each of these pages may cost the reading of an archive, and none has anything that the project's page lacks.
+        return page(request, template, headers=UNINDEXED, seen=seen, folders=folders, most=most, kept=MOST_ENTRIES)

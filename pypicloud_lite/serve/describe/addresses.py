@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from pypicloud_lite.catalog.model import FileRecord
-from pypicloud_lite.indexes.layout import file_path
+from pypicloud_lite.indexes.page_file import PageFile
 from pypicloud_lite.kernel.names import ProjectName
 
 
@@ -19,6 +18,6 @@ def release_url(base: str, name: ProjectName, version: str) -> str:
     return f"{base}/project/{name}/{quote(version, safe='')}/"
 
 
-def file_url(base: str, record: FileRecord) -> str:
+def file_url(base: str, file: PageFile) -> str:
     """The bytes of a file, under an address that never changes them."""
-    return f"{base}/{file_path(record)}"
+    return file.address(f"{base}/")

@@ -1,21 +1,17 @@
-"""What packages are: who is told what, and from which questions to the catalog."""
+"""What packages are, in feeds and numbers: who is told what, and from which questions to the catalog."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.catalog.model import FileRecord, ProjectOverview, ProjectRecord, ProjectStatus, ReleaseRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import NotFound
-from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
-from pypicloud_lite.kernel.versions import is_version, normalised_version
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.describe import feeds
 from pypicloud_lite.serve.describe.addresses import project_url, release_url
-from pypicloud_lite.serve.describe.documents import Releases, project_document, release_document
 from pypicloud_lite.serve.describe.feeds import Feed, Item
 from pypicloud_lite.serve.describe.newest import newest_readable
 from pypicloud_lite.serve.describe.search import Query, best_of
@@ -36,30 +32,6 @@ class Descriptions:
         self._catalog = catalog
         self._gate = gate
         self._cache = cache
-
-    def project(self, identity: Identity, index: IndexName, name: ProjectName, base: str) -> Page:
-        """The JSON document of a project; its metadata is that of the release to offer first."""
-
-        def draw(reader: CatalogReader, record: ProjectRecord, files: Sequence[FileRecord]) -> bytes:
-            releases = Releases.of(files)
-            core = reader.release_metadata(index, name, releases.latest.version)
-            return _dumped(project_document(record, releases, core, base))
-
-        return self._of_project(identity, index, name, ("json", base), draw)
-
-    def release(self, identity: Identity, index: IndexName, name: ProjectName, spelling: str, base: str) -> Page:
-        """The JSON document of one release, whose version may be spelled in any way."""
-        missing = NotFound(f"There is no version {shown(spelling)} of project {name} here")
-        version = normalised_version(spelling) if is_version(spelling) else None
-
-        def draw(reader: CatalogReader, record: ProjectRecord, files: Sequence[FileRecord]) -> bytes:
-            release = None if version is None else Releases.of(files).find(version)
-            if release is None:
-                raise missing
-            core = reader.release_metadata(index, name, release.version)
-            return _dumped(release_document(record, release, core, base))
-
-        return self._of_project(identity, index, name, ("json", version, base), draw)
 
     def releases(self, identity: Identity, index: IndexName, name: ProjectName, base: str) -> Page:
         """The feed of a project's newest releases."""
@@ -171,7 +143,3 @@ def _readable(
 ) -> list[ProjectOverview]:
     found = reader.overview(index)
     return [one for one in found if one.status is not ProjectStatus.QUARANTINED and may_read(one.name)]
-
-
-def _dumped(document: object) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()

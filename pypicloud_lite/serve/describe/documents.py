@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
+from pypicloud_lite.catalog.model import ProjectRecord
 from pypicloud_lite.kernel.clock import iso_utc
+from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.versions import parse_version, preference
 from pypicloud_lite.serve.describe.addresses import file_url, project_url, release_url
+from pypicloud_lite.serve.shown import ShownFile
 
 _TEXTS = (
     *("author", "author_email", "description", "description_content_type", "download_url", "home_page", "license"),
@@ -21,15 +23,32 @@ _TEXTS = (
 )
 # JSON API's key, core metadata's
 _LISTS = (("dynamic", "dynamic"), ("license_files", "license_file"), ("provides_extra", "provides_extra"))
+_DIGESTS = ("blake2b_256", "md5", "sha256")
 _NOT_COUNTED = -1
 
 
+class ReleaseFile(Protocol):
+    """What of a file makes its release."""
+
+    @property
+    def filename(self) -> Filename: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def yanked(self) -> bool: ...
+    @property
+    def yanked_reason(self) -> str | None: ...
+
+
+_File = TypeVar("_File", bound=ReleaseFile)
+
+
 @dataclass(frozen=True, slots=True)
-class Release:
+class Release(Generic[_File]):
     """The files of one version, by filename."""
 
     version: str
-    files: Sequence[FileRecord]
+    files: Sequence[_File]
 
     @property
     def yanked(self) -> bool:
@@ -44,40 +63,44 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Releases:
+class Releases(Generic[_File]):
     """All releases of a project, by version; never empty."""
 
-    all: Sequence[Release]
+    all: Sequence[Release[_File]]
 
     @classmethod
-    def of(cls, files: Sequence[FileRecord]) -> Self:
+    def of(cls, files: Sequence[_File]) -> Self:
         """Group the files of a project, of which there is at least one."""
-        by_version: dict[str, list[FileRecord]] = {}
+        by_version: dict[str, list[_File]] = {}
         for record in sorted(files, key=lambda record: str(record.filename)):
             by_version.setdefault(record.version, []).append(record)
         versions = sorted(by_version, key=lambda version: (parse_version(version), version))
         return cls([Release(version, by_version[version]) for version in versions])
 
     @property
-    def latest(self) -> Release:
+    def latest(self) -> Release[_File]:
         """The release to offer first."""
         return max(self.all, key=lambda release: preference(release.version, yanked=release.yanked))
 
-    def find(self, version: str) -> Release | None:
+    def find(self, version: str) -> Release[_File] | None:
         """The release of a normalised version: as it is stored, else an equal one (``1.0.0`` finds ``1.0``)."""
         wanted = parse_version(version)
         equal = [release for release in self.all if parse_version(release.version) == wanted]
         return next((release for release in equal if release.version == version), next(iter(equal), None))
 
 
-def project_document(project: ProjectRecord, releases: Releases, core: Mapping[str, Any], base: str) -> dict[str, Any]:
+def project_document(
+    project: ProjectRecord, releases: Releases[ShownFile], core: Mapping[str, Any], base: str
+) -> dict[str, Any]:
     """``/pypi/NAME/json``; ``core`` is the metadata of the latest release."""
     document = release_document(project, releases.latest, core, base)
     document["releases"] = {one.version: [_file(record, base) for record in one.files] for one in releases.all}
     return document
 
 
-def release_document(project: ProjectRecord, release: Release, core: Mapping[str, Any], base: str) -> dict[str, Any]:
+def release_document(
+    project: ProjectRecord, release: Release[ShownFile], core: Mapping[str, Any], base: str
+) -> dict[str, Any]:
     """``/pypi/NAME/VERSION/json``."""
     return {
         "info": _info(project, release, core, base),
@@ -89,7 +112,7 @@ def release_document(project: ProjectRecord, release: Release, core: Mapping[str
     }
 
 
-def _info(project: ProjectRecord, release: Release, core: Mapping[str, Any], base: str) -> dict[str, Any]:
+def _info(project: ProjectRecord, release: Release[ShownFile], core: Mapping[str, Any], base: str) -> dict[str, Any]:
     page = project_url(base, project.name)
     return {
         **{key: core_text(core, key) or _of_files(release, key) for key in _TEXTS},
@@ -112,7 +135,7 @@ def _info(project: ProjectRecord, release: Release, core: Mapping[str, Any], bas
     }
 
 
-def _of_files(release: Release, key: str) -> str | None:
+def _of_files(release: Release[ShownFile], key: str) -> str | None:
     """What the catalog keeps of each file even where its metadata is unknown."""
     if key not in {"requires_python", "summary"}:
         return None
@@ -142,24 +165,25 @@ def core_list(core: Mapping[str, Any], key: str) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
 
 
-def _file(record: FileRecord, base: str) -> dict[str, Any]:
-    uploaded = iso_utc(record.uploaded_at)
-    digests = record.digests
+def _file(file: ShownFile, base: str) -> dict[str, Any]:
+    """Of a file that is not here only what its upstream tells is known: not all digests, perhaps no size or time."""
+    uploaded = None if file.uploaded_at is None else iso_utc(file.uploaded_at)
+    digests = file.digests
     return {
         "comment_text": "",
-        "core-metadata": {"sha256": record.metadata_sha256} if record.metadata_sha256 else False,
-        "digests": {"blake2b_256": digests.blake2b_256, "md5": digests.md5, "sha256": digests.sha256},
+        "core-metadata": False if file.metadata is None else file.metadata or True,
+        "digests": {name: digests[name] for name in _DIGESTS if name in digests},
         "downloads": _NOT_COUNTED,
-        "filename": str(record.filename),
-        "has_sig": record.signed,
-        "md5_digest": digests.md5,
-        "packagetype": record.filename.packagetype,
-        "python_version": record.filename.python,
-        "requires_python": record.requires_python,
-        "size": record.size,
-        "upload_time": uploaded.rstrip("Z").partition(".")[0],
+        "filename": str(file.filename),
+        "has_sig": file.signed,
+        "md5_digest": digests.get("md5"),
+        "packagetype": file.filename.packagetype,
+        "python_version": file.filename.python,
+        "requires_python": file.requires_python,
+        "size": file.size,
+        "upload_time": None if uploaded is None else uploaded.rstrip("Z").partition(".")[0],
         "upload_time_iso_8601": uploaded,
-        "url": file_url(base, record),
-        "yanked": record.yanked,
-        "yanked_reason": record.yanked_reason if record.yanked else None,
+        "url": file_url(base, file.page),
+        "yanked": file.yanked,
+        "yanked_reason": file.yanked_reason if file.yanked else None,
     }

@@ -13,8 +13,10 @@ from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, 
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.describe import xmlrpc
 from pypicloud_lite.serve.describe.descriptions import Descriptions
+from pypicloud_lite.serve.describe.project_documents import Elsewhere, ProjectDocuments, Wish
 from pypicloud_lite.serve.describe.search import Query, hit
 from pypicloud_lite.serve.sending import send_page
+from pypicloud_lite.upstream.hops import came_by
 from pypicloud_lite.web.body import RequestBody
 from pypicloud_lite.web.errors import answers_json
 from pypicloud_lite.web.responses import TYPE_JSON, PlainResponse, redirect, respond
@@ -27,26 +29,36 @@ class DescriptionViews:
     """Documents to read."""
 
     def __init__(
-        self, descriptions: Descriptions, identity: RequestIdentity, index: IndexName, base_url: str | None
+        self,
+        descriptions: Descriptions,
+        documents: ProjectDocuments,
+        identity: RequestIdentity,
+        index: IndexName,
+        base_url: str | None,
     ) -> None:
         self._descriptions = descriptions
+        self._documents = documents
         self._identity = identity
         self._index = index
         self._base_url = base_url
 
     def project_json(self, request: Request) -> PlainResponse:
         """A project; as below, any spelling of it is answered without a redirect."""
-        answers_json(request)
-        caller, base = self._identity(request), self._base(request)
-        return self._send_json(request, self._descriptions.project(caller, self._index, _project(request), base))
+        return self._document(request, None)
 
     def release_json(self, request: Request) -> PlainResponse:
         """One release."""
+        return self._document(request, request.matchdict["version"])
+
+    def _document(self, request: Request, spelling: str | None) -> PlainResponse:
         answers_json(request)
-        caller, base, version = self._identity(request), self._base(request), request.matchdict["version"]
-        return self._send_json(
-            request, self._descriptions.release(caller, self._index, _project(request), version, base)
-        )
+        caller, author = self._identity.author(request)
+        wish = Wish(_project(request), spelling, self._base(request))
+        with came_by(request.environ.get("HTTP_VIA")):
+            found = self._documents.find(caller, wish, author)
+        if isinstance(found, Elsewhere):
+            return redirect(found.url, permanent=False)
+        return self._send(request, found, TYPE_JSON, more=[("X-PyPI-Last-Serial", str(found.serial))])
 
     def root_project_json(self, request: Request) -> PlainResponse:
         """The same at the root, where reserved words win over project names."""
@@ -79,9 +91,6 @@ class DescriptionViews:
         page = self._descriptions.statistics(self._identity(request), self._index, as_json=as_json)
         kind = TYPE_JSON if as_json else "text/html; charset=utf-8"
         return self._send(request, page, kind, vary="Accept, Accept-Encoding, Authorization, Cookie")
-
-    def _send_json(self, request: Request, page: Page) -> PlainResponse:
-        return self._send(request, page, TYPE_JSON, more=[("X-PyPI-Last-Serial", str(page.serial))])
 
     def _send(self, request: Request, page: Page, content_type: str, **more: Any) -> PlainResponse:
         private = self._identity(request).is_authenticated

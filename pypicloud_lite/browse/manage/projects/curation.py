@@ -37,7 +37,7 @@ class Curated:
     """A project as its curator sees it. ``rights`` are what the caller holds of :data:`CURATING`."""
 
     project: ProjectRecord
-    releases: Releases | None
+    releases: Releases[FileRecord] | None
     rights: frozenset[Permission]
     rules: Sequence[Rule] = ()
 
@@ -70,12 +70,12 @@ class Curated:
             return []
         return [one for one in ProjectStatus if one is not ProjectStatus.QUARANTINED]
 
-    def history(self, *, whole: bool) -> Sequence[Release]:
+    def history(self, *, whole: bool) -> Sequence[Release[FileRecord]]:
         """Its releases, the newest first; but for the whole of it, only as many as somebody would look through."""
         newest_first = [] if self.releases is None else self.releases.all[::-1]
         return newest_first if whole else newest_first[:_PER_PAGE]
 
-    def release(self, spelling: str) -> Release | None:
+    def release(self, spelling: str) -> Release[FileRecord] | None:
         """The release of that version, spelled in any way; the latest for an empty one; None without any file."""
         if not spelling:
             return None if self.releases is None else self.releases.latest
@@ -139,6 +139,6 @@ class Curation:
         rules = self._directory.grant_book().rules_of(name) if Permission.GRANT in rights else ()
         return Curated(record, releases, rights, rules)
 
-    def _releases(self, reader: CatalogReader, name: ProjectName) -> Releases | None:
+    def _releases(self, reader: CatalogReader, name: ProjectName) -> Releases[FileRecord] | None:
         files = [file for file in reader.files(self._index, name) if file.is_listed]
         return Releases.of(files) if files else None

@@ -13,6 +13,7 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.browse.manage.storage_chart import storage_chart
 from pypicloud_lite.browse.manage.views import manage_page, see_other
+from pypicloud_lite.catalog.model import Amount
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import Conflict, InvalidRequest, NotFound
@@ -59,6 +60,7 @@ class UpkeepServices:
     gate: Gate
     index: IndexName
     disk: Disk
+    mirrored: Callable[[], Amount]
     start_rebuild: Callable[[Author], None]
     rebuilds: Callable[[int], Sequence[Rebuild]]
 
@@ -71,7 +73,7 @@ class UpkeepPages:
         self._identity = identity
 
     def storage(self, request: Request) -> PlainResponse:
-        """How much is used, by what, and how much is left: two queries."""
+        """How much is used, by what, and how much is left: three queries."""
         return self._for_admins(request, self._storage)
 
     def _storage(self, request: Request) -> PlainResponse:
@@ -84,6 +86,7 @@ class UpkeepPages:
         values = {
             "space": space,
             "reserved": reserved,
+            "mirrored": services.mirrored(),
             "disk": services.disk(),
             "chart": storage_chart(space.largest) if number == 1 else None,
             "number": number,

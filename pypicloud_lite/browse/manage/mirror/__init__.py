@@ -1,0 +1,1 @@
+"""How the mirror is, in a page, and what can be done about it."""

@@ -1,0 +1,165 @@
+"""Every project that the upstreams list: kept packed in the database, given out piece by piece."""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pypicloud_lite.db.engine import Database
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
+from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.mirror.flights import Flights, WaitingRoom
+from pypicloud_lite.mirror.tables import mirror_names
+from pypicloud_lite.upstream.port import Upstream, UpstreamNames, Validator
+
+_log = structlog.get_logger("pypicloud_lite.mirror")
+
+_FRESH = 1800.0
+_PAUSE = 60.0
+_TURN = 120.0
+_PATIENCE = 90.0
+_PIECE = 64 * 1024
+_n = mirror_names.c
+
+
+@dataclass(frozen=True, slots=True)
+class NamesRow:
+    """What is known of one upstream's list, but for the names."""
+
+    upstream: str
+    etag: str | None
+    last_modified: str | None
+    revision: int
+    fresh_until: datetime | None
+    has_content: bool
+
+
+class MirrorNames:
+    """The names of one mirror index. Thread-safe; of all threads and processes one asks an upstream."""
+
+    def __init__(
+        self, database: Database, index: IndexName, upstreams: Sequence[Upstream], room: WaitingRoom, clock: Clock
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._upstreams = upstreams
+        self._room = room
+        self._clock = clock
+        self._flights: Flights[None] = Flights()
+
+    def see(self, *, ask: bool = True) -> int:
+        """Have the lists asked for where they are old, and give a number that changes with them.
+
+        One query where they are fresh. An old list stands where its upstream gives no answer; ``UpstreamError`` where
+        there is none at all.
+        """
+        failed: UpstreamError | None = None
+        if ask:
+            for upstream in self._upstreams:
+                try:
+                    self._freshen(upstream)
+                except UpstreamError as error:
+                    failed = error
+        rows = [row for row in self._rows() if row.has_content]
+        if not rows and failed is not None:
+            raise failed
+        return hash(tuple(row.revision for row in rows))
+
+    def names(self) -> Iterator[str]:
+        """Normalised names in order, each once; a query and some hundred kB for each upstream, however many."""
+        before = ""
+        for name in heapq.merge(*(self._of(row.upstream) for row in self._rows() if row.has_content)):
+            if name != before:
+                yield name
+            before = name
+
+    def _freshen(self, upstream: Upstream) -> None:
+        now = self._clock()
+        row = next((row for row in self._rows() if row.upstream == upstream.name[:255]), None)
+        if row is None or row.fresh_until is None or now >= row.fresh_until:
+            with self._room.place():
+                self._flights.once(upstream.name, lambda: self._ask(upstream), _PATIENCE)
+
+    def _ask(self, upstream: Upstream) -> None:
+        row = self._claimed(upstream)
+        if row is None:
+            # Another process does; what there is stands.
+            return
+        try:
+            said = upstream.names(Validator(row.etag, row.last_modified) if row.has_content else None)
+        except UpstreamError as error:
+            _log.warning("an index upstream does not list its projects", upstream=upstream.name, error=error.message)
+            self._settle(upstream, fresh_until=self._clock() + timedelta(seconds=_PAUSE))
+            raise
+        fresh = {"fresh_until": self._clock() + timedelta(seconds=_FRESH)}
+        if isinstance(said, UpstreamNames):
+            validator = said.freshness.validator
+            self._settle(
+                upstream,
+                content=zlib.compress(said.text, 3),
+                etag=validator.etag,
+                last_modified=validator.last_modified,
+                revision=secrets.randbits(62),
+                **fresh,
+            )
+        else:
+            self._settle(upstream, **fresh)
+
+    def _claimed(self, upstream: Upstream) -> NamesRow | None:
+        now = self._clock()
+        turn = {"asking_until": now + timedelta(seconds=_TURN)}
+        free = or_(_n.asking_until.is_(None), _n.asking_until < now)
+        with self._database.write() as connection:
+            won = connection.execute(update(mirror_names).where(*self._where(upstream), free).values(**turn)).rowcount
+        if not won:
+            key = {"index_name": str(self._index), "upstream": upstream.name[:255]}
+            try:
+                with self._database.write() as connection:
+                    connection.execute(insert(mirror_names), {**key, "revision": 0, **turn})
+            except IntegrityError:
+                return None
+        row = next((row for row in self._rows() if row.upstream == upstream.name[:255]), None)
+        if row is None:
+            raise UpstreamUnavailable("The list of projects was forgotten just now: try again", 1)
+        return row
+
+    def _settle(self, upstream: Upstream, **values: Any) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(mirror_names).where(*self._where(upstream)).values(asking_until=None, **values))
+
+    def _rows(self) -> list[NamesRow]:
+        asked = {upstream.name[:255] for upstream in self._upstreams}
+        columns = (_n.upstream, _n.etag, _n.last_modified, _n.revision, _n.fresh_until)
+        statement = select(*columns, _n.content.is_not(None).label("has_content")).where(
+            _n.index_name == str(self._index)
+        )
+        with self._database.read(snapshot=False) as connection:
+            rows = [NamesRow(**row) for row in connection.execute(statement.order_by(_n.upstream)).mappings()]
+        return [row for row in rows if row.upstream in asked]
+
+    def _of(self, upstream: str) -> Iterator[str]:
+        mine = _n.index_name == str(self._index), _n.upstream == upstream
+        with self._database.read(snapshot=False) as connection:
+            content = connection.execute(select(_n.content).where(*mine)).scalar()
+        if content is None:
+            return
+        decoder, rest, data = zlib.decompressobj(), b"", bytes(content)
+        while data:
+            *lines, rest = (rest + decoder.decompress(data, _PIECE)).split(b"\n")
+            data = decoder.unconsumed_tail
+            yield from (line.decode("ascii") for line in lines)
+        if rest:
+            yield rest.decode("ascii")
+
+    def _where(self, upstream: Upstream) -> tuple[ColumnElement[bool], ...]:
+        return _n.index_name == str(self._index), _n.upstream == upstream.name[:255]
