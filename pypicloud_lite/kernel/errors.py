@@ -55,6 +55,12 @@ class NotFound(PpcError):
     code = "not-found"
 
 
+class CameRound(NotFound):
+    """Another server of this kind asks for what this one could only ask of those who ask it."""
+
+    code = "came-round"
+
+
 class Conflict(PpcError):
     """What was asked for contradicts what is there."""
 

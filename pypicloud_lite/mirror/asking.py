@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -18,7 +18,9 @@ from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import KnownPage, decode, follow
 from pypicloud_lite.mirror.page_store import PageRow, PageStore
+from pypicloud_lite.mirror.rounds import Rounds, came_round_for
 from pypicloud_lite.mirror.usage import Usage, What
+from pypicloud_lite.upstream.hops import hops
 from pypicloud_lite.upstream.port import Absent, NotModified, Upstream, UpstreamPage
 
 _log = structlog.get_logger("pypicloud_lite.mirror")
@@ -27,6 +29,8 @@ _TURN_FOR_EACH = 15.0
 """Seconds that a turn lasts for each upstream: longer than it may take for a page."""
 PATIENCE = 12.0
 """Seconds that anybody waits for another's answer."""
+_MOMENT = 1.0
+"""The same on behalf of another server, whose answer that may wait for: then neither would ever have one."""
 _PAUSE_STALE = 30.0
 _PAUSE_EMPTY = 2.0
 """Seconds for which an upstream's failure stands: with an old page to show, and without."""
@@ -66,18 +70,32 @@ class Asking:
         self._times = times
         self._sleep = sleep
         self._monotonic = monotonic
+        self._rounds = Rounds(monotonic)
 
     def ask(self, project: ProjectName) -> PageRow:
         """The row after somebody asked: this thread, or another process whose turn it is.
 
-        What an upstream failed to answer is told by the row; errors of the database pass through.
+        What an upstream failed to answer is told by the row; errors of the database pass through. On behalf of another
+        server of this kind also ``CameRound``, where its own answer is missing; that is written down for nobody else.
         """
-        turn = self._store.claim(project, self._clock(), _TURN_FOR_EACH * len(self._upstreams))
+        turn = self._claim(project)
         if turn is None:
-            return self._wait(project)
+            row = self._wait(project, _MOMENT if hops() else PATIENCE)
+            if row is not None and self._is_answered(row):
+                return row
+            turn = self._claim(project)
+        if turn is not None:
+            return self._ask_in_turn(project, turn)
+        if not hops():
+            raise UpstreamUnavailable("Another process asks the index upstream for this: try again in a moment", 2)
+        # Whose turn it is may be waiting for the server that asks now.
+        self._ask_all(project)
+        return self._row(project)
+
+    def _ask_in_turn(self, project: ProjectName, turn: str) -> PageRow:
         try:
             self._usage.count(What.PAGE_MISS)
-            self._take_turn(project)
+            self._ask_all(project)
         except UpstreamError as error:
             self._usage.count(What.FAILURE)
             row = self._store.look(project)
@@ -89,22 +107,38 @@ class Asking:
             raise
         return self._row(project)
 
-    def _take_turn(self, project: ProjectName) -> None:
-        row = self._row(project)
+    def _ask_all(self, project: ProjectName) -> None:
+        """Ask the upstreams, and write down what the first says that has something to say."""
+        row, others, came_round = self._row(project), set(hops()), False
+        if others and self._rounds.knows(project, others):
+            raise came_round_for(project)
         for upstream in self._upstreams:
             mine = row.is_shown and row.upstream == upstream.name
             said = upstream.project(project, row.validator if mine else None)
-            if isinstance(said, UpstreamPage):
-                page = self._followed(row, said)
-                self._store.settle_page(
-                    project, page, upstream.name, said.freshness.validator, self._clock(), self._times.fresh
-                )
+            if isinstance(said, Absent):
+                came_round = came_round or said.came_round
+            elif others.intersection(said.came_by):
+                came_round = True
+            else:
+                self._settle(project, row, upstream.name, said)
                 return
-            if isinstance(said, NotModified):
-                self._store.settle_unchanged(project, said.freshness.validator, self._clock(), self._times.fresh)
-                return
-            assert isinstance(said, Absent)  # noqa: S101  for the type checker
+        if came_round and others:
+            self._rounds.remember(project, others)
+            raise came_round_for(project)
         self._store.settle_absent(project, self._clock(), self._times.missing)
+
+    def _settle(self, project: ProjectName, row: PageRow, upstream: str, said: UpstreamPage | NotModified) -> None:
+        validator, now, fresh = said.freshness.validator, self._clock(), self._times.fresh
+        if isinstance(said, UpstreamPage):
+            page = self._followed(row, said)
+        else:
+            content = self._store.content(row) if said.came_by else None
+            known = None if content is None else decode(project, content[0])
+            if known is None or known.came_by == said.came_by:
+                self._store.settle_unchanged(project, validator, now, fresh)
+                return
+            page = replace(known, came_by=said.came_by)
+        self._store.settle_page(project, page, upstream, validator, now, fresh)
 
     def _followed(self, row: PageRow, said: UpstreamPage) -> KnownPage:
         content = self._store.content(row)
@@ -120,15 +154,21 @@ class Asking:
             )
         return page
 
-    def _wait(self, project: ProjectName) -> PageRow:
-        """Another process asks: look at the row until it has its answer, or its turn is over."""
-        end, pause = self._monotonic() + PATIENCE, _FIRST_POLL
+    def _claim(self, project: ProjectName) -> str | None:
+        return self._store.claim(project, self._clock(), _TURN_FOR_EACH * len(self._upstreams))
+
+    def _is_answered(self, row: PageRow) -> bool:
+        return row.fresh_until is not None and self._clock() < row.fresh_until
+
+    def _wait(self, project: ProjectName, patience: float) -> PageRow | None:
+        """Somebody else asks: look at the row until it has its answer, or its turn is over; None: for too long."""
+        end, pause = self._monotonic() + patience, _FIRST_POLL
         while True:
             row = self._row(project)
             if row.asking_until is None or row.asking_until < self._clock():
                 return row
             if self._monotonic() + pause > end:
-                raise UpstreamUnavailable("Another process asks the index upstream for this: try again in a moment", 2)
+                return None
             self._sleep(pause)
             pause = min(2 * pause, _LAST_POLL)
 

@@ -35,6 +35,7 @@ class KnownPage:
     """A project of a mirror. ``pins`` are first-seen hashes of files that are not listed any more.
 
     ``changed`` are files that the upstream lists with another hash than before: they are not among ``files``.
+    ``came_by`` are the servers of this kind that it came by.
     """
 
     project: ProjectName
@@ -45,6 +46,7 @@ class KnownPage:
     status: str | None = None
     status_reason: str | None = None
     serial: int | None = None
+    came_by: tuple[str, ...] = ()
 
     @property
     def newest_at(self) -> datetime | None:
@@ -88,6 +90,7 @@ def follow(before: KnownPage | None, page: UpstreamPage, stored: Mapping[str, st
         status=page.status,
         status_reason=page.status_reason,
         serial=page.serial,
+        came_by=page.came_by,
     )
 
 
@@ -101,6 +104,7 @@ def encode(page: KnownPage) -> bytes:
         "status": page.status,
         "status_reason": page.status_reason,
         "serial": page.serial,
+        "came_by": page.came_by,
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), _LEVEL)
 
@@ -118,6 +122,7 @@ def decode(project: ProjectName, content: bytes) -> KnownPage:
         status=document["status"],
         status_reason=document["status_reason"],
         serial=document["serial"],
+        came_by=tuple(document.get("came_by", ())),
     )
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from pypicloud_lite.kernel import errors
 from pypicloud_lite.kernel.cache import Cache
@@ -21,8 +22,10 @@ from pypicloud_lite.mirror.asking import PATIENCE, Asking, Times
 from pypicloud_lite.mirror.codec import KnownPage, decode
 from pypicloud_lite.mirror.flights import Flights, WaitingRoom
 from pypicloud_lite.mirror.page_store import PageRow, PageStore
+from pypicloud_lite.mirror.rounds import came_round_for
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.usage import Usage, What
+from pypicloud_lite.upstream.hops import came_by, hops
 
 _BACKGROUND = 6
 """Times the freshness: for so long after its answer a page is shown while somebody asks."""
@@ -59,6 +62,7 @@ class MirrorPages:
         asking: Asking,
         curation: Curation,
         room: WaitingRoom,
+        others_room: WaitingRoom,
         usage: Usage,
         clock: Clock,
         times: Times,
@@ -67,6 +71,7 @@ class MirrorPages:
         self._asking = asking
         self._curation = curation
         self._room = room
+        self._others_room = others_room
         self._usage = usage
         self._clock = clock
         self._times = times
@@ -78,15 +83,18 @@ class MirrorPages:
         """The project, or None where no upstream has it; one query where it is fresh.
 
         With ``ask=False``, and for names that no upstream may learn of, only what is known already. An
-        ``UpstreamError`` where nothing is known and nobody answers.
+        ``UpstreamError`` where nothing is known and nobody answers, ``CameRound`` where other servers of this kind ask
+        and only they could know.
         """
         row, now = self._store.look(project), self._clock()
+        if row is not None and self._came_round(project, row):
+            row = None
         if not ask or not self._curation.asks_for(project):
             return self._seen(row, now)
         if row is None or row.fresh_until is None or now >= row.fresh_until:
             if row is not None and self._may_be_shown_meanwhile(row, now):
                 self._usage.count(What.PAGE_HIT)
-                self._flights.begin(project, lambda: self._asking.ask(project))
+                self._flights.begin((project, ()), partial(self._ask_for_all, project))
                 return Seen(row, is_stale=True)
             row, now = self._ask(project), self._clock()
         else:
@@ -137,8 +145,21 @@ class MirrorPages:
         return self._store.look(project)
 
     def _ask(self, project: ProjectName) -> PageRow:
-        with self._room.place():
-            return self._flights.once(project, lambda: self._asking.ask(project), PATIENCE)
+        # Those on behalf of other servers do not wait for ours, which may be asking those: not for a place either.
+        with (self._others_room if hops() else self._room).place():
+            row = self._flights.once((project, hops()), lambda: self._asking.ask(project), PATIENCE)
+        if self._came_round(project, row):
+            raise came_round_for(project)
+        return row
+
+    def _ask_for_all(self, project: ProjectName) -> PageRow:
+        with came_by(None):
+            return self._asking.ask(project)
+
+    def _came_round(self, project: ProjectName, row: PageRow) -> bool:
+        """Whether the page came by way of a server on whose behalf it is asked for."""
+        others = hops()
+        return bool(others) and row.is_shown and not set(others).isdisjoint(self.content(project, row)[0].came_by)
 
     def _may_be_shown_meanwhile(self, row: PageRow, now: datetime) -> bool:
         if not row.is_shown or row.checked_at is None or row.fresh_until is None:

@@ -20,13 +20,15 @@ from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
 from pypicloud_lite.mirror.listing import listed
 from pypicloud_lite.mirror.names import MirrorNames
+from pypicloud_lite.mirror.page_store import PageRow
 from pypicloud_lite.mirror.pages import MirrorPages, Seen
+from pypicloud_lite.mirror.rounds import came_round_for
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
 from pypicloud_lite.mirror.transfers import TransferReader
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.storage.port import Storage
-from pypicloud_lite.upstream.hops import goes_round
+from pypicloud_lite.upstream.hops import goes_round, hops
 from pypicloud_lite.upstream.port import Upstream
 
 _BUCKET = 600
@@ -44,7 +46,7 @@ class Listing:
     """A project of the upstream for a page. ``key`` differs where the files do; reading ``files`` may be a query.
 
     ``error`` is why the upstream last gave no answer, of a page that is stale by that. ``upstream`` is its address
-    without credentials.
+    without credentials. ``came_by`` are the servers of this kind by which it came; for another one only.
     """
 
     upstream: str | None
@@ -52,6 +54,7 @@ class Listing:
     is_stale: bool
     checked_at: datetime | None
     error: str | None
+    came_by: tuple[str, ...]
     read: Callable[[], Read]
 
 
@@ -88,7 +91,7 @@ class Mirror:
         """What the upstream lists of a project; None where it has none. One query where it is known and fresh.
 
         ``may_ask``: whether the caller may have it asked for. ``direct`` gives the upstream's own addresses. An
-        ``UpstreamError`` where nothing is known and nobody answers.
+        ``UpstreamError`` where nothing is known and nobody answers, ``CameRound`` where only those could who ask.
         """
         seen = self._see(project, may_ask=may_ask)
         if seen is None:
@@ -102,6 +105,7 @@ class Mirror:
             is_stale=seen.is_stale,
             checked_at=row.checked_at,
             error=row.error,
+            came_by=self._came_by(project, row),
             read=partial(self._read, project, seen, direct=direct, may_ask=may_ask),
         )
 
@@ -170,8 +174,14 @@ class Mirror:
         """Whether the request at hand came from this very server, by way of its upstream."""
         return goes_round(self.server())
 
+    def _came_by(self, project: ProjectName, row: PageRow) -> tuple[str, ...]:
+        return self.pages.content(project, row)[0].came_by if hops() else ()
+
     def _see(self, project: ProjectName, *, may_ask: bool) -> Seen | None:
-        return self.pages.see(project, ask=may_ask and not self.goes_round())
+        if self.goes_round():
+            # What is known of others is no answer for those others: it would never end.
+            raise came_round_for(project)
+        return self.pages.see(project, ask=may_ask)
 
     def _read(self, project: ProjectName, seen: Seen, *, direct: bool, may_ask: bool) -> Read:
         page, _ = self.pages.content(project, seen.row)

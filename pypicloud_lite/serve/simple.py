@@ -9,7 +9,7 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import AuthenticationRequired, PpcError, UpstreamError
+from pypicloud_lite.kernel.errors import AuthenticationRequired, CameRound, PpcError, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.service import Listing, Mirror
 from pypicloud_lite.mirror.showing import Show
@@ -17,6 +17,7 @@ from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
 from pypicloud_lite.serve.pages import ProjectPage, files_html, list_html, list_json, project_html, project_json
 from pypicloud_lite.serve.visible import StillRebuilding, unknown
+from pypicloud_lite.upstream.hops import hops
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class SimpleApi:
         listing, failed = None, False
         try:
             listing = self._mirror.listing(name, may_ask=may_ask, direct=direct)
-        except UpstreamError:
+        except (UpstreamError, CameRound):
             if own is None:
                 raise
             failed = True
@@ -114,6 +115,12 @@ class SimpleApi:
         key = ("merged", index, name, form is Representation.JSON, root, direct, may_ask)
         revision = (own.revision if own is not None else None, listing.key if listing is not None else None)
         return Answer(self._cache.get(key, revision, draw), listing, failed)
+
+    def came_by(self, answer: Answer | Moved) -> tuple[str, ...]:
+        """The servers of this kind by which it comes to another one, this one last; nothing where none asks."""
+        if not self._mirror.showing.is_on or not hops() or isinstance(answer, Moved):
+            return ()
+        return (*(answer.listing.came_by if answer.listing is not None else ()), self._mirror.server())
 
     def _files(self, own: ProjectRecord) -> Sequence[FileRecord]:
         with self._catalog.read(snapshot=False) as catalog:

@@ -26,7 +26,7 @@ from pypicloud_lite.serve.sending import send_page
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import Answer, Moved, SimpleApi
 from pypicloud_lite.storage.port import BlobNotFound, Span, Storage
-from pypicloud_lite.upstream.hops import came_by
+from pypicloud_lite.upstream.hops import came_by, written
 from pypicloud_lite.web.conditional import matches, parse_range
 from pypicloud_lite.web.responses import Headers, PlainResponse, not_modified, redirect, respond, stream
 
@@ -71,9 +71,10 @@ class SimpleViews:
         form = _representation(request)
         with came_by(request.environ.get("HTTP_VIA")):
             found = self._simple.project(self._identity(request), self._of(request), name, form, "../" * depth)
+            via = self._simple.came_by(found)
         if isinstance(found, Moved):
             return redirect(found.url, permanent=False)
-        return self._send(request, found.page, form, _told(found))
+        return self._send(request, found.page, form, [*_told(found), *([("Via", written(via))] if via else [])])
 
     def named(self, request: Request) -> PlainResponse:
         """The page of a project in an index that is named: the default one, or the mirror."""

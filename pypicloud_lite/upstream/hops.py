@@ -1,12 +1,13 @@
 """By which servers of this kind a request came: so that two that have each other as upstream do not ask for ever.
 
-Each server adds its own name to ``Via`` (RFC 9110, 7.6.3); one that finds its name there asks nobody any more.
+Each server adds its own name to ``Via`` (RFC 9110, 7.6.3); one that finds its name there asks nobody any more. What
+it answers another server has a ``Via`` as well: what came by way of a server is not shown to that one again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -18,7 +19,7 @@ _came_by: ContextVar[tuple[str, ...]] = ContextVar("came_by", default=())
 @contextmanager
 def came_by(via: str | None) -> Iterator[None]:
     """Within it, what is asked of an upstream is asked on behalf of a request that had this ``Via``."""
-    token = _came_by.set(tuple(_HOP.findall(via))[: _MOST + 1] if via else ())
+    token = _came_by.set(named(via or ""))
     try:
         yield
     finally:
@@ -37,7 +38,17 @@ def goes_round(name: str) -> bool:
 
 def via(name: str) -> str:
     """What this server, ``name``, says to an upstream."""
-    return ", ".join(f"1.1 {hop}" for hop in (*hops(), name))
+    return written((*hops(), name))
+
+
+def written(names: Iterable[str]) -> str:
+    """Names of servers as ``Via`` has them, the one that was there first first."""
+    return ", ".join(f"1.1 {name}" for name in names)
+
+
+def named(header: str) -> tuple[str, ...]:
+    """The servers of this kind that a ``Via`` names, at most as many as a request may come by."""
+    return tuple(_HOP.findall(header))[: _MOST + 1]
 
 
 def hop_name(identity: str) -> str:

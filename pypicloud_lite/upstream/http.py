@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urldefrag
@@ -23,6 +24,7 @@ from pypicloud_lite.upstream.addresses import Resolver, resolve
 from pypicloud_lite.upstream.deadline import Deadline
 from pypicloud_lite.upstream.exchange import Answer, Exchange
 from pypicloud_lite.upstream.hashes import Comparison, known
+from pypicloud_lite.upstream.hops import named
 from pypicloud_lite.upstream.names import read_names
 from pypicloud_lite.upstream.port import (
     Absent,
@@ -90,14 +92,16 @@ class HttpUpstream:
         target = self._peer.index.joined(f"{name}/")
         headers = {"Accept": pages.ACCEPT, "Accept-Encoding": bodies.ACCEPTED, **_conditions(validator)}
         with self._named(f"the page of {name}"), self._page(target, headers) as answer:
-            freshness = _freshness(answer)
+            freshness, came_by = _freshness(answer), named(answer.header("Via"))
             if answer.status in _MISSING:
-                return Absent(freshness)
+                self._refuse_wrong_place(answer)
+                return Absent(freshness, came_round=answer.header("X-Mirror") == "round")
             if answer.status == _NOT_MODIFIED:
-                return _unchanged(freshness, validator)
+                return replace(_unchanged(freshness, validator), came_by=came_by)
             body = self._body(answer, self._peer.page_bytes)
             document = pages.Document(body, answer.header("Content-Type"), str(answer.target))
-            return pages.read_page(document, name, freshness, _number(answer.header("X-PyPI-Last-Serial")))
+            page = pages.read_page(document, name, freshness, _number(answer.header("X-PyPI-Last-Serial")))
+            return replace(page, came_by=came_by)
 
     def names(self, validator: Validator | None = None) -> UpstreamNames | NotModified | Absent:
         """As the port says; takes ``peer.names_seconds`` at most, and no page is larger than ``peer.names_bytes``."""
@@ -109,6 +113,7 @@ class HttpUpstream:
         ):
             freshness = _freshness(answer)
             if answer.status in _MISSING:
+                self._refuse_wrong_place(answer)
                 return Absent(freshness)
             if answer.status == _NOT_MODIFIED:
                 return _unchanged(freshness, validator)
@@ -168,6 +173,12 @@ class HttpUpstream:
             if len(data) != count:
                 raise UpstreamNonsense("It sends less than it says")
             return Part(data, size)
+
+    def _refuse_wrong_place(self, answer: Answer) -> None:
+        """Below an index of devpi nothing is there but in one place: not asking there would hide all that it has."""
+        index = str(self._peer.index)
+        if answer.header("X-Devpi-Server-Version") and not index.endswith("/+simple/"):
+            raise UpstreamNonsense(f"It is devpi: write its address as {index.removesuffix('simple/')}+simple/")
 
     @contextmanager
     def _page(self, target: Target, headers: Mapping[str, str]) -> Iterator[Answer]:

@@ -68,7 +68,8 @@ class UpstreamPage:
 
     Every file is of this project, and of a kind that :class:`Filename` knows; ``dropped`` counts the others.
     ``versions`` is None where the upstream does not say (HTML, old JSON); it may have more than there are files.
-    ``serial`` is the upstream's own ``X-PyPI-Last-Serial``.
+    ``serial`` is the upstream's own ``X-PyPI-Last-Serial``. ``came_by`` are the servers of this kind by which the page
+    came, the upstream itself among them.
     """
 
     project: ProjectName
@@ -81,6 +82,7 @@ class UpstreamPage:
     api_version: str = "1.0"
     serial: int | None = None
     dropped: int = 0
+    came_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,21 @@ class UpstreamNames:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The page is what it was when it had the validator that was sent along."""
+    """The page is what it was when it had the validator that was sent along; by whom it came may be new."""
 
     freshness: Freshness
+    came_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The upstream itself says that there is no such project or document."""
+    """The upstream itself says that there is no such project or document.
+
+    ``came_round``: it is a server of this kind that would have had to ask those who ask it, and did not.
+    """
 
     freshness: Freshness = Freshness()
+    came_round: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ class ErrorViews:
             headers.append(("WWW-Authenticate", f'{scheme} realm="{self._realm}"'))
         if isinstance(error, errors.TooManyRequests | errors.BackendUnavailable | errors.UpstreamUnavailable):
             headers.append(("Retry-After", str(error.retry_after)))
+        if isinstance(error, errors.CameRound):
+            headers.append(("X-Mirror", "round"))
         if isinstance(error, errors.RangeNotSatisfiable):
             headers.append(("Content-Range", f"bytes */{error.size}"))
         return headers

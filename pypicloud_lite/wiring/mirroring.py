@@ -32,6 +32,8 @@ from pypicloud_lite.upstream.settings import UpstreamSettings
 
 _WAITING = 12
 """Requests of one process that may wait for upstreams at once: half of its threads."""
+_OTHERS = 6
+"""And those on behalf of other servers of this kind, for which the former may be waiting."""
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 
@@ -56,7 +58,7 @@ def build_mirror(
     return Mirror(
         showing=showing,
         curation=curation,
-        pages=MirrorPages(store, asking, curation, room, usage, clock, times),
+        pages=MirrorPages(store, asking, curation, room, WaitingRoom(_OTHERS), usage, clock, times),
         names=MirrorNames(database, MIRROR_INDEX, upstreams, room, clock),
         upstreams=upstreams,
         fetching=fetching,

@@ -17,16 +17,18 @@ from pypicloud_lite.kernel.errors import (
     ConfigError,
     UpstreamAddressRefused,
     UpstreamError,
+    UpstreamNonsense,
     UpstreamRefused,
     UpstreamTimedOut,
     UpstreamUnavailable,
     UpstreamUnreachable,
 )
+from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.testing.certificates import make_certificates
 from pypicloud_lite.testing.upstream import DATA, DEMO, HASTE, METADATA, WHEEL, UpstreamContract
 from pypicloud_lite.testing.upstream_server import JSON, Fault, redirect, upstream_server
 from pypicloud_lite.upstream.http import HttpUpstream
-from pypicloud_lite.upstream.port import UpstreamPage, Validator
+from pypicloud_lite.upstream.port import Absent, UpstreamPage, Validator
 from pypicloud_lite.upstream.settings import Login, UpstreamSettings
 
 MIB = 1024 * 1024
@@ -571,3 +573,12 @@ def test_tls_goes_through_a_tunnel(made, tmp_path):
 
 def test_a_login_never_shows():
     assert "pw-secret" not in repr(Login("me", "pw-secret"))
+
+
+def test_devpi_beside_its_simple_pages_is_no_index_without_projects(made, index):
+    absent = Fault(404, (("X-Devpi-Server-Version", "6.20.3"),), b"not here")
+    index.fault = lambda path: absent if path.endswith("/nowhere/") else None
+    with pytest.raises(UpstreamNonsense, match=rf"devpi: write its address as {index.url}/\+simple/"):
+        made(index).project(ProjectName("nowhere"))
+    index.url += "/ann/dev/+simple/"
+    assert isinstance(made(index).project(ProjectName("nowhere")), Absent)
