@@ -18,13 +18,15 @@ from pathlib import Path
 from bench import lines as todo
 from bench import report
 from bench.accounting import Meter
-from bench.data import big_wheel, fill, small_wheel
+from bench.data import big_wheel, fill, fill_upstream, small_wheel
 from bench.load import Answers, each_once, fetch, for_seconds
 from bench.profiling import profile
 from bench.servers import Bare, Nginx, Ours, Resource
 from bench.starting import cold_starts, memory
 from pypicloud_lite.access.passwords import hash_password
+from pypicloud_lite.testing.artifacts import BuiltArtifact
 from pypicloud_lite.testing.live import LiveServer
+from pypicloud_lite.testing.upstream_server import upstream_server
 
 OURS, BARE, NGINX = Ours.name, Bare.name, Nginx.name
 _PROFILED = 320
@@ -72,10 +74,19 @@ class Bench:
         }
 
     def run(self, stack: ExitStack) -> None:
-        live = LiveServer(self.folder / "server", self.settings, workers=1)
+        upstream = stack.enter_context(upstream_server())
+        mirrored = fill_upstream(upstream)
+        settings = {
+            **self.settings,
+            "pypi.fallback": "cache",
+            "pypi.fallback_base_url": upstream.url,
+            # Asked once: what is measured is what comes from here.
+            "mirror.freshness": "1 day",
+        }
+        live = LiveServer(self.folder / "server", settings, workers=1)
         fill(live.config, {"ten": 10, "fat": 2000})
         ours = Ours(stack.enter_context(live))
-        resources = self._resources(ours)
+        resources = self._resources(ours, mirrored)
         bare = Bare(self.folder / "bare", resources)
         starts = cold_starts(self.folder, self.settings, bare, self.options.starts) if self.options.starts else {}
         servers: list[Ours | Bare | Nginx] = [stack.enter_context(bare)]
@@ -91,7 +102,7 @@ class Bench:
         if not self.options.no_profile:
             self._profile(live, ours, resources)
 
-    def _resources(self, ours: Ours) -> Mapping[str, Resource]:
+    def _resources(self, ours: Ours, mirrored: BuiltArtifact) -> Mapping[str, Resource]:
         small, big = small_wheel(), big_wheel()
         for artifact in (small, big):
             todo.put(ours.port, artifact)
@@ -100,6 +111,9 @@ class Bench:
             name = artifact.filename.partition("-")[0]
             path = f"/packages/root/main/{name}/{artifact.sha256[:16]}/{artifact.filename}"
             addresses |= {name: path, f"{name}.metadata": f"{path}.metadata"}
+        path = f"/packages/root/pypi/mirrored/{mirrored.sha256[:16]}/{mirrored.filename}"
+        addresses["mirrored"] = path
+        todo.until_kept(ours.port, path)
         return todo.resources(ours.port, addresses)
 
     def _measure(self, servers: Sequence[Ours | Bare | Nginx], resources: Mapping[str, Resource]) -> None:

@@ -14,6 +14,7 @@ from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.testing.artifacts import BuiltArtifact, build_wheel
+from pypicloud_lite.testing.upstream_server import FakeIndex
 from pypicloud_lite.wiring import build, load_settings, prepare
 
 BIG = 30 * 1000 * 1000
@@ -28,6 +29,23 @@ def small_wheel() -> BuiltArtifact:
 def big_wheel() -> BuiltArtifact:
     """A wheel of 30 MB, which no compression makes smaller."""
     return build_wheel("big", "1.0", body=random.Random(30).randbytes(BIG))
+
+
+def fill_upstream(index: FakeIndex) -> BuiltArtifact:
+    """Projects of 10 and 2,000 files at an upstream, as :func:`fill` has them here; the one file that has bytes."""
+    real = build_wheel("mirrored", "0.0", body=bytes(range(256)) * 2)
+    for name, count in (("mirrored", 10), ("mirrored-fat", 2000)):
+        for number in range(count):
+            filename = f"{name.replace('-', '_')}-{number // 2}.{number % 2}.0-py3-none-any.whl"
+            sha256 = digests_of(filename.encode()).sha256
+            told = {
+                "requires_python": ">=3.9",
+                "upload_time": "2026-01-02T03:04:05Z",
+                "core_metadata": {"sha256": sha256},
+            }
+            index.add(name, filename, b"", hashes={"sha256": sha256}, size=1000 + number, **told)
+    index.add("mirrored", real.filename, real.data)
+    return real
 
 
 def upload_form(artifact: BuiltArtifact) -> tuple[dict[str, str], bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,6 +43,9 @@ GETS = (
     Get("page2000", "/simple/fat/", {**LOGIN, **_PIP}),
     Get("page2000-html", "/simple/fat/", {**LOGIN, **_HTML}),
     Get("page2000-304", "/simple/fat/", {**LOGIN, **_PIP}, again=True),
+    Get("mirrored10", "/simple/mirrored/", {**LOGIN, **_PIP}),
+    Get("mirrored2000", "/simple/mirrored-fat/", {**LOGIN, **_PIP}),
+    Get("mirrored-file", "mirrored", LOGIN),
     Get("metadata", "small.metadata", LOGIN),
     Get("file-small", "small", LOGIN),
     Get("file-30MB", "big", LOGIN),
@@ -63,6 +67,13 @@ def resources(port: int, addresses: Mapping[str, str]) -> dict[str, Resource]:
             headers["If-None-Match"] = reply.headers["etag"]
         found[line.name] = Resource(path, headers, reply)
     return found
+
+
+def until_kept(port: int, path: str) -> None:
+    """Have a file fetched, and wait until it comes from the storage: only then it says that parts can be had."""
+    deadline = time.monotonic() + 30
+    while "accept-ranges" not in fetch(port, path, LOGIN).headers:
+        assert time.monotonic() < deadline, path
 
 
 def token(port: int) -> str:

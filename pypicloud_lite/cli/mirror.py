@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) ->
         wanted = [ProjectName.parse(name) for name in names] or mirror.pages.projects()
         failed = 0
         for project in wanted:
+            before = mirror.pages.known(project)
             try:
                 if not mirror.showing.merges(project) and _is_ours(operator, project):
                     raise NotFound("it is ours: the index upstream is not asked for it")
@@ -101,26 +103,35 @@ def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) ->
                 failed += 1
                 click.echo(f"{project}: {seen.row.error}", err=True)
             else:
-                click.echo(f"{project}: {'fresh' if seen is not None else 'not there'}")
+                same = before is not None and seen is not None and before.revision == seen.row.revision
+                click.echo(f"{project}: {'not there' if seen is None else 'as it was' if same else 'changed'}")
     sys.exit(1 if failed else 0)
 
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--to", "room", metavar="SIZE", help="Those not asked for the longest, until SIZE is left: 10 GiB.")
+@click.option("--unused-for", "days", type=click.IntRange(min=0), metavar="DAYS", help="Those not asked for that long.")
 @click.option("--all", "everything", is_flag=True, help="Every cached file.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @click.pass_obj
 @refuses_clearly
 def evict(
-    config: Path | None, *, names: tuple[str, ...], room: str | None, everything: bool, yes: bool, json: bool
+    config: Path | None,
+    *,
+    names: tuple[str, ...],
+    room: str | None,
+    days: int | None,
+    everything: bool,
+    yes: bool,
+    json: bool,
 ) -> None:
     """Remove cached files; they come again when somebody wants them."""
-    if sum((bool(names), room is not None, everything)) != 1:
-        raise click.UsageError("Name projects, or say --to SIZE or --all")
+    if sum((bool(names), room is not None, days is not None, everything)) != 1:
+        raise click.UsageError("Name projects, or say --to SIZE, --unused-for DAYS or --all")
     with operating(config, COMMAND) as operator:
-        request = _Eviction(operator, names, 0 if everything else _size(room))
+        request = _Eviction(operator, names, 0 if everything else _size(room), days)
         if not yes:
             _confirm(request.describe())
         gone = request.run()
@@ -137,18 +148,25 @@ class _Eviction:
     operator: Operator
     names: tuple[str, ...]
     room: int | None
+    days: int | None
 
     def describe(self) -> str:
-        eviction = self.operator.services.eviction
         if self.room is not None:
-            return f"of {readable_size(eviction.space().size)} all but {readable_size(self.room)}"
-        return f"{sum(len(eviction.files(ProjectName.parse(name))) for name in self.names)} files"
+            size = self.operator.services.eviction.space().size
+            return f"of {readable_size(size)} all but {readable_size(self.room)}"
+        return f"{len(self._named())} files"
+
+    def _named(self) -> list[Cached]:
+        services = self.operator.services
+        if self.days is not None:
+            return services.eviction.unused_since(services.clock() - timedelta(days=self.days))
+        return [file for name in self.names for file in services.eviction.files(ProjectName.parse(name))]
 
     def run(self) -> list[Cached]:
         eviction, author = self.operator.services.eviction, self.operator.author
         if self.room is not None:
             return eviction.evict(self.room, author)
-        gone = [file for name in self.names for file in eviction.files(ProjectName.parse(name))]
+        gone = self._named()
         for file in gone:
             eviction.remove(file, author)
         return gone

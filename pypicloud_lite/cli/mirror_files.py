@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from pypicloud_lite.cli.operator import Operator, as_json, operating, readable_s
 from pypicloud_lite.cli.targets import json_option
 from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.ops.prefetch.mirrored import Fetched, Mirrored, missing_of
-from pypicloud_lite.ops.prefetch.planning import Plan, Planner, Taste
+from pypicloud_lite.ops.prefetch.planning import Chosen, Plan, Planner, Taste
 from pypicloud_lite.ops.prefetch.wishes import read_wishes
 
 COMMAND = "ppc-mirror"
@@ -82,13 +82,13 @@ def check(config: Path | None, /, *, files: Sequence[Path], offline: bool, json:
         missing = missing_of(plan, mirrored.is_here) if offline else {}
     problems = {str(one.wish): one.why for one in plan.unsatisfied}
     problems |= {f"{one.wish.project}=={one.version}": "none of its files is here" for one in missing.values()}
-    found = {str(name): one.version for name, one in plan.chosen.items() if name not in missing}
+    found = _releases(one for key, one in plan.chosen.items() if key not in missing)
     if json:
         as_json({"found": found, "missing": problems})
     else:
         for what, why in problems.items():
             click.echo(f"missing {what}: {why}", err=True)
-        click.echo(f"{len(found)} projects can be installed, {len(problems)} cannot")
+        click.echo(f"{len(plan.chosen) - len(missing)} releases can be installed, {len(problems)} cannot")
     sys.exit(1 if problems else 0)
 
 
@@ -111,18 +111,32 @@ def _plan(
     return planner.plan(wishes)
 
 
+def _releases(chosen: Iterable[Chosen]) -> dict[str, list[str]]:
+    """Versions by project: a lock may have several of one."""
+    found: dict[str, list[str]] = {}
+    for one in chosen:
+        found.setdefault(str(one.wish.project), []).append(one.version)
+    return found
+
+
 def _tell_fetched(plan: Plan, fetched: Fetched, *, as_document: bool, dry_run: bool) -> None:
     problems = {str(one.wish): one.why for one in plan.unsatisfied} | fetched.failed
     files = [file for one in plan.chosen.values() for file in one.files]
     size = readable_size(sum(file.size or 0 for file in files))
     if as_document:
-        chosen = {str(name): one.version for name, one in plan.chosen.items()}
-        as_json({"releases": chosen, "came": fetched.came, "here": fetched.here, "problems": problems})
+        as_json(
+            {
+                "releases": _releases(plan.chosen.values()),
+                "came": fetched.came,
+                "here": fetched.here,
+                "problems": problems,
+            }
+        )
         return
     for what, why in problems.items():
         click.echo(f"{what}: {why}", err=True)
-    for name, one in plan.chosen.items():
-        click.echo(f"{name}=={one.version}: {len(one.files)} files ({one.whose})")
+    for one in plan.chosen.values():
+        click.echo(f"{one.wish.project}=={one.version}: {len(one.files)} files ({one.whose})")
     if dry_run:
         click.echo(f"{len(files)} files of {len(plan.chosen)} releases, {size}")
     else:

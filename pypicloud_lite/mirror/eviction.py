@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -69,6 +70,13 @@ class Eviction:
         if gone:
             _log.info("cached files made room", files=len(gone), bytes=sum(file.size for file in gone))
         return gone
+
+    def unused_since(self, before: datetime) -> list[Cached]:
+        """Cached files that nobody asked for since then; of one without a use nothing is known."""
+        used = (_u.index_name == _f.index_name) & (_u.filename == _f.filename) & (_u.used_at < before)
+        statement = self._select().join(mirror_uses, used).order_by(_u.used_at)
+        with self._database.read(snapshot=False) as connection:
+            return [Cached(ProjectName(name), filename, size) for name, filename, size in connection.execute(statement)]
 
     def remove(self, file: Cached, author: Author = EVICTION) -> None:
         """Remove one file from the cache; it comes again when somebody wants it."""

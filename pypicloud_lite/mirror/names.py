@@ -106,7 +106,7 @@ class MirrorNames:
             validator = said.freshness.validator
             self._settle(
                 upstream,
-                content=zlib.compress(said.text, 3),
+                content=zlib.compress("\n".join(said.names).encode("ascii"), 3),
                 etag=validator.etag,
                 last_modified=validator.last_modified,
                 revision=secrets.randbits(62),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
+from pypicloud_lite.catalog.model import ProjectRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.errors import CatalogUnavailable, PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -37,22 +37,6 @@ def visible_project(
         if record is None or not record.file_count or not visible:
             raise unknown(reader, gate, identity, name)
         yield reader, record
-
-
-@contextmanager
-def visible_files(
-    catalog: Catalog, gate: Gate, identity: Identity, index: IndexName, name: ProjectName
-) -> Iterator[tuple[CatalogReader, ProjectRecord, Sequence[FileRecord]]]:
-    """:func:`visible_project` with its files, in one query all the same."""
-    visible = gate.allows(identity, Permission.READ, name)
-    if not visible and not identity.is_authenticated:
-        raise gate.unknown(identity, name)
-    with catalog.read(snapshot=False) as reader:
-        # The files of a hidden one are not read: they would take their time.
-        record, files = reader.project_with_files(index, name) if visible else (reader.project(index, name), ())
-        if record is None or not record.file_count or not visible:
-            raise unknown(reader, gate, identity, name)
-        yield reader, record, files
 
 
 def unknown(reader: CatalogReader, gate: Gate, identity: Identity, name: ProjectName) -> PpcError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from itertools import chain, repeat
 
 from pypicloud_lite.kernel.errors import (
     UpstreamAddressRefused,
@@ -86,6 +88,49 @@ BAD_PAGES: dict[str, tuple[Fault, type[UpstreamError]]] = {
     "two encodings": (Fault(headers=(("Content-Encoding", "gzip, gzip"),), body=b""), UpstreamNonsense),
 }
 """What no page is, and what it must be called. The limit for a page is 1 MiB here."""
+
+_LIST = b'{"meta": {"api-version": "1.0"}, "projects": [{"name": "a"}, {"name": "b"}]}'
+_AS_HTML = (("Content-Type", "text/html"),)
+BAD_LISTS: dict[str, tuple[Fault, type[UpstreamError]]] = {
+    **{
+        name: BAD_PAGES[name]
+        for name in (
+            *("500", "401", "429 with patience", "204", "206", "418", "unasked 304", "redirect to nowhere", "reset"),
+            *(
+                "redirect to a link-local address",
+                "redirect to a file",
+                "longer than it says",
+                "another type",
+                "no type",
+            ),
+            *("another major version's type", "no JSON", "not UTF-8", "a list", "deep", "damaged gzip", "damaged zstd"),
+            *("two encodings", "a page to log in at", "HTML of something else"),
+        )
+    },
+    "cut short": (Fault(body=_LIST, cut=60), UpstreamUnreachable),
+    "cut short without a length": (Fault(stream=lambda: iter([_LIST[:-2]])), UpstreamNonsense),
+    "a project's page": (Fault(body=_page("demo", "1.0")), UpstreamNonsense),
+    "another major version": (Fault(body=_LIST.replace(b"1.0", b"2.0")), UpstreamNonsense),
+    "a message": (Fault(body=b'{"message": "log in"}'), UpstreamNonsense),
+    "no list": (Fault(body=b'{"projects": {"name": "a"}}'), UpstreamNonsense),
+    "a string without end": (Fault(body=b'{"projects": [{"name": "' + b"x" * 3_000_000), UpstreamNonsense),
+    "a string of escapes": (Fault(body=b'{"projects": [{"name": "' + b"\\u0041" * 300_000), UpstreamNonsense),
+    "an object without end": (Fault(body=b'{"projects": [{' + b'"a": 1,' * 300_000), UpstreamNonsense),
+    "too large": (Fault(body=b" " * 5_000_000), UpstreamTooLarge),
+    "endless": (Fault(stream=lambda: repeat(b" " * 100_000)), UpstreamTooLarge),
+    "endless projects": (Fault(stream=lambda: chain([_LIST[:-2]], repeat(b',{"name":"c"}' * 5000))), UpstreamTooLarge),
+    "endless links": (
+        Fault(headers=_AS_HTML, stream=lambda: repeat(b"<a href=a/>a</a>" * 5000)),
+        UpstreamTooLarge,
+    ),
+    "a gibibyte": (Fault(claimed=2**30), UpstreamTooLarge),
+    "bomb": (gzip_bomb(200_000_000), UpstreamNonsense),
+    "bomb of blanks": (
+        Fault(headers=(("Content-Encoding", "gzip"),), body=gzip.compress(b" " * 50_000_000)),
+        UpstreamTooLarge,
+    ),
+}
+"""What no list of projects is, and what it must be called. The limit for one is 4 MiB here."""
 
 HOSTILE = [
     "../../etc/passwd",

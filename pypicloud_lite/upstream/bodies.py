@@ -88,11 +88,19 @@ _DECODERS: dict[str, type[_Zlib | _Zstd]] = {"gzip": _Zlib, "x-gzip": _Zlib, "de
 def whole(chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
     """Everything, unpacked; ``UpstreamTooLarge`` beyond ``limit`` bytes, as it comes or unpacked."""
     body = bytearray()
-    for piece in unpacked(_counted(chunks, limit), encoding):
+    for piece in bounded(chunks, encoding, limit):
         body += piece
-        if len(body) > limit:
-            raise UpstreamTooLarge(f"It is larger than {limit} bytes when unpacked")
     return bytes(body)
+
+
+def bounded(chunks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
+    """The pieces, unpacked; ``UpstreamTooLarge`` before any goes beyond ``limit`` bytes, as it comes or unpacked."""
+    count = 0
+    for piece in unpacked(_counted(chunks, limit), encoding):
+        count += len(piece)
+        if count > limit:
+            raise UpstreamTooLarge(f"It is larger than {limit} bytes when unpacked")
+        yield piece
 
 
 def unpacked(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:

@@ -45,7 +45,6 @@ _OK, _PARTIAL, _NOT_MODIFIED, _NOT_SATISFIABLE = 200, 206, 304, 416
 _MISSING = frozenset({404, 410})
 _METADATA_BYTES = 2 * 1024 * 1024
 _SPAN_BYTES = 8 * 1024 * 1024
-_NAMES_BYTES = 128 * 1024 * 1024
 _IDENTITY = {"Accept-Encoding": "identity"}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII | re.IGNORECASE)
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?(\d+)", re.ASCII | re.IGNORECASE)
@@ -105,9 +104,9 @@ class HttpUpstream:
             return replace(page, came_by=came_by)
 
     def names(self, validator: Validator | None = None) -> UpstreamNames | NotModified | Absent:
-        """As the port says; takes ``peer.file_seconds`` at most, and longer where it is large."""
+        """As the port says; takes ``peer.names_seconds`` at most, and no page is larger than ``peer.names_bytes``."""
         headers = {"Accept": pages.ACCEPT, "Accept-Encoding": bodies.ACCEPTED, **_conditions(validator)}
-        deadline = Deadline(self._peer.file_seconds, self._peer.file_rate)
+        deadline, limit = Deadline(self._peer.names_seconds), self._peer.names_bytes
         with (
             self._named("its list of projects"),
             self._exchange.get(self._peer.index, headers, deadline, "page") as answer,
@@ -119,9 +118,9 @@ class HttpUpstream:
             if answer.status == _NOT_MODIFIED:
                 return _unchanged(freshness, validator)
             _ok(answer)
-            answer.refuse_longer(_NAMES_BYTES)
-            pieces = bodies.unpacked(answer.chunks(), answer.header("Content-Encoding"))
-            return read_names(pieces, answer.header("Content-Type"), freshness, _NAMES_BYTES)
+            answer.refuse_longer(limit)
+            pieces = bodies.bounded(answer.chunks(), answer.header("Content-Encoding"), limit)
+            return read_names(pieces, answer.header("Content-Type"), freshness)
 
     def fetch(self, link: Link, sink: Sink) -> Fetched:
         """As the port says; no file is larger than ``peer.file_bytes``."""

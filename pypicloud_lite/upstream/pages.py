@@ -24,8 +24,8 @@ from pypicloud_lite.upstream.targets import Target
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
-_JSON = frozenset({"application/vnd.pypi.simple.v1+json", "application/json"})
-_HTML = frozenset({"application/vnd.pypi.simple.v1+html", "text/html"})
+JSON_TYPES = frozenset({"application/vnd.pypi.simple.v1+json", "application/json"})
+HTML_TYPES = frozenset({"application/vnd.pypi.simple.v1+html", "text/html"})
 # What a file is still of use without. Not among them: what decides who may or should install it.
 _DISPENSABLE = frozenset({"size", "upload-time", "provenance", "gpg-sig", "core-metadata"})
 _VERSION = re.compile(r"1\.\d{1,4}", re.ASCII)
@@ -47,9 +47,9 @@ def read_page(document: Document, project: ProjectName, freshness: Freshness, se
     """Understand a page; ``UpstreamNonsense`` when it is none, or one of another project."""
     kind, _, parameters = document.content_type.partition(";")
     kind = kind.strip().lower()
-    if kind in _JSON:
+    if kind in JSON_TYPES:
         page = _from_json(document, project)
-    elif kind in _HTML:
+    elif kind in HTML_TYPES:
         page = _from_html(document, project, _charset(parameters))
     else:
         raise UpstreamNonsense(f"It is of type {shown(kind)}, not a page of an index")
@@ -95,7 +95,7 @@ def _from_json(document: Document, project: ProjectName) -> _Said:
     status = _mapping(data.get("project-status")) or _mapping(meta.get("project-status"))
     said = _Said(
         (),
-        _api_version(str(meta.get("api-version", "1.0"))),
+        api_version(str(meta.get("api-version", "1.0"))),
         versions=_versions(data.get("versions")),
         status=_line(status.get("status")),
         status_reason=_line(status.get("reason")),
@@ -141,7 +141,7 @@ def _from_html(document: Document, project: ProjectName, charset: str) -> _Said:
         raise UpstreamNonsense("Its HTML is no page of an index: it may be one to log in at")
     said = _Said(
         (),
-        _api_version("1.0" if version is None else version),
+        api_version("1.0" if version is None else version),
         status=_line(found.metas.get("project-status")),
         status_reason=_line(found.metas.get("project-status-reason")),
     )
@@ -222,7 +222,8 @@ def _basename(url: str) -> str:
         return ""
 
 
-def _api_version(text: str) -> str:
+def api_version(text: str) -> str:
+    """The version of the Simple API that a page says; ``UpstreamNonsense`` for one that is not understood here."""
     if not _VERSION.fullmatch(text):
         raise UpstreamNonsense(f"It is of version {shown(text)} of the Simple API; 1.x is understood here")
     return text

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.upstream.packed import PackedNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,13 @@ class UpstreamPage:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamNames:
-    """Every project that an upstream lists: normalised names in order, each once, a line for each in ``text``."""
+    """Every project that an upstream lists, by normalised name.
 
-    text: bytes = field(repr=False)
-    count: int
+    ``dropped`` counts what is no name of a project, or one that was there already.
+    """
+
+    names: PackedNames
+    dropped: int = 0
     freshness: Freshness = Freshness()
 
 
@@ -149,9 +153,10 @@ class Upstream(Protocol):
         """
 
     def names(self, validator: Validator | None = None) -> UpstreamNames | NotModified | Absent:
-        """List every project: up to two million of them, on a page of up to 128 MiB. As :meth:`project` else.
+        """List every project; as :meth:`project` else.
 
-        What is no name of a project is left out.
+        A page may be larger than memory should hold: it takes what its names take packed, and a few MB. A page that
+        lists nothing is taken for a list only where it says or looks as if it were one.
         """
 
     def fetch(self, link: Link, sink: Sink) -> Fetched:

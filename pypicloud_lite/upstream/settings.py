@@ -39,9 +39,9 @@ class Login:
 class Peer:
     """One upstream as it is asked.
 
-    ``index`` is its Simple API, ending in ``/``. Seconds bound whole exchanges; a file has ``file_seconds`` and as long
-    as it takes at ``file_rate`` bytes per second. After ``failures`` in a row a server is left alone for ``pause``
-    seconds. ``login`` and the client certificate are for the index's own server only.
+    ``index`` is its Simple API, ending in ``/``. Seconds bound whole exchanges (``names``: the list of all projects); a
+    file has ``file_seconds`` and as long as it takes at ``file_rate`` bytes per second. After ``failures`` in a row a
+    server is left alone for ``pause`` seconds. ``login`` and client certificate are for the index's own server only.
     """
 
     index: Target
@@ -54,9 +54,11 @@ class Peer:
     no_proxy: str = ""
     file_hosts: frozenset[tuple[str, int]] = frozenset()
     page_seconds: float = 10.0
+    names_seconds: float = 120.0
     file_seconds: float = 60.0
     file_rate: float = 64 * 1024
     page_bytes: int = 32 * _MIB
+    names_bytes: int = 128 * _MIB
     file_bytes: int = 4096 * _MIB
     pages_at_once: int = 16
     files_at_once: int = 16

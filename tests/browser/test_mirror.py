@@ -75,7 +75,7 @@ def server(tmp_path_factory, upstream):
         "pypi.fallback": "cache",
         "pypi.fallback_base_url": upstream.url,
         "pypi.disallow_fallback": "acme-* internal-tool",
-        "mirror.merge": "shared",
+        "mirror.merge": "shared also-ours",
         "mirror.min_age": "3 days",
         "mirror.quota": "5 GiB",
         "mirror.deny": "evil\n  numerics ==1.*",
@@ -165,7 +165,7 @@ def test_administrators_see_how_the_mirror_is_and_act(visit, server, upstream):
     page.get_by_text("known, just now").wait_for()
 
 
-def test_an_upstream_that_gives_no_answer_is_told(visit, upstream):
+def test_an_upstream_that_gives_no_answer_is_told(visit, upstream, publish):
     upstream.fault = lambda _path: Fault(status=500)
     visit.log_in("admin")
     page = visit.go("/project/never-asked-for/")
@@ -175,4 +175,33 @@ def test_an_upstream_that_gives_no_answer_is_told(visit, upstream):
     page.get_by_role("link", name="How the mirror is").click()
     page.get_by_text("The last failure that was not made good since").wait_for()
     visit.shoot("mirror-manage-failing")
+    publish(build_wheel("also-ours", "1.0", summary="Ours, and perhaps theirs"))
+    page = visit.go("/project/also-ours/")
+    assert page.get_by_text("Our own files only.").is_visible()
+    visit.shoot("mirror-ours-alone")
     upstream.fault = lambda _path: None
+
+
+def test_administrators_are_told_what_ours_hides(visit, publish):
+    visit.log_in("admin")
+    page = visit.go("/project/mine/")
+    page.get_by_role("heading", name="mine 9.0").wait_for()
+    publish(build_wheel("mine", "0.1", summary="A tool of ours"))
+    page = visit.go("/project/mine/")
+    page.get_by_role("heading", name="mine 0.1").wait_for()
+    assert page.get_by_text("It hides a project of the index upstream.").is_visible()
+    visit.shoot("mirror-hidden")
+
+
+def test_a_redirect_is_a_link(visit, tmp_path, upstream):
+    settings = {**user_settings(), "pypi.auth": "config sql"}
+    settings |= {"pypi.fallback": "redirect", "pypi.fallback_base_url": upstream.url}
+    with LiveServer(tmp_path, settings, workers=1) as server:
+        visit.url = server.url
+        visit.log_in("admin")
+        page = visit.go("/project/numerics/")
+        link = page.get_by_role("link", name="Look there")
+        assert link.get_attribute("href") == f"{upstream.url}/simple/numerics/"
+        visit.shoot("mirror-elsewhere")
+        assert visit.statuses() == ["404"]
+        visit.go("/manage/mirror").get_by_text("installers are sent to the upstream").wait_for()

@@ -39,7 +39,7 @@ def peer_of(index, **changes):
     settings = {"pypi.fallback_base_url": index.url, "upstream.proxy": "none"}
     settings |= {key: value for key, value in changes.items() if "." in key}
     (peer,) = UpstreamSettings.model_validate(settings).peers({})
-    limits = {"page_bytes": MIB, "file_bytes": 8 * MIB, "pages_at_once": 4, "files_at_once": 4}
+    limits = {"page_bytes": MIB, "names_bytes": 4 * MIB, "file_bytes": 8 * MIB, "pages_at_once": 4, "files_at_once": 4}
     return dataclasses.replace(peer, **limits | {key: value for key, value in changes.items() if "." not in key})
 
 
@@ -62,7 +62,7 @@ def made():
             options = {"monotonic": monotonic, "sleep": sleep or Sleeps()}
             if resolver is not None:
                 options["resolver"] = resolver
-            limits = {"page_seconds": seconds, "file_seconds": seconds}
+            limits = {"page_seconds": seconds, "names_seconds": seconds, "file_seconds": seconds}
             upstream = HttpUpstream(peer_of(index, **limits, **changes), **options)
             open_ones.callback(upstream.close)
             return upstream

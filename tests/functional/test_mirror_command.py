@@ -72,7 +72,9 @@ def test_status_says_how_things_are(run: Run, index: FakeIndex) -> None:
 
 
 def test_refresh_asks_anew_and_tells_what_failed(run: Run, index: FakeIndex) -> None:
-    assert run("refresh", "Lib", "nothing").stdout == "lib: fresh\nnothing: not there\n"
+    assert run("refresh", "Lib", "nothing").stdout == "lib: changed\nnothing: not there\n"
+    assert run("refresh", "lib").stdout == "lib: as it was\n"
+    index.asked.pop()
     assert index.paths() == ["/simple/lib/", "/simple/nothing/"]
     index.fault = lambda _path: Fault(status=500)
     assert "lib: " in run("refresh", "--all", status=1).stderr
@@ -99,17 +101,17 @@ def test_prefetch_with_dependencies_and_extras(run: Run, index: FakeIndex, requi
     assert fetched(index) == {APP.filename, "lib-1.5-py3-none-any.whl", "extra_lib-3.0-py3-none-any.whl"}
     index.fault = lambda _path: Fault(reset=True)
     found = json.loads(run("check", "--offline", "--with-dependencies", "--json", path).stdout)
-    assert found == {"found": {"app": "1.0", "lib": "1.5", "extra-lib": "3.0"}, "missing": {}}
+    assert found == {"found": {"app": ["1.0"], "lib": ["1.5"], "extra-lib": ["3.0"]}, "missing": {}}
 
 
 def test_check_tells_what_is_missing_here_and_anywhere(run: Run, index: FakeIndex, requirements: Callable) -> None:
     path = requirements("app\nlib>=9\nnothing\n")
     done = run("check", path, status=1)
-    assert "1 projects can be installed, 2 cannot" in done.stdout
+    assert "1 releases can be installed, 2 cannot" in done.stdout
     assert "missing lib>=9" in done.stderr
     assert "missing nothing" in done.stderr
     done = run("check", "--offline", path, status=1)
-    assert "0 projects can be installed, 3 cannot" in done.stdout
+    assert "0 releases can be installed, 3 cannot" in done.stdout
     assert index.paths().count("/simple/app/") == 1
     assert fetched(index) == set()
 
@@ -168,8 +170,22 @@ def test_what_cannot_be_read_is_said_in_one_line(
 
 def test_nested_files_and_options_are_understood(run: Run, index: FakeIndex, requirements: Callable) -> None:
     requirements("lib==1.0\n", "inner.txt")
-    path = requirements("--index-url https://example.com\n--no-binary :all:\n-r inner.txt\n-c inner.txt\n\n")
-    assert "lib==1.0: 1 files (upstream)" in run("prefetch", path).stdout
+    requirements("lib<1.5\nextra-lib==3.0\n", "limits.txt")
+    path = requirements("--index-url https://example.com\n--no-binary :all:\n-r inner.txt\n-c limits.txt\n\n")
+    done = run("prefetch", path)
+    assert "lib==1.0: 1 files (upstream)" in done.stdout
+    assert "extra-lib" not in done.stdout
+    run("check", requirements("lib>=1.5\n-c limits.txt\n"), status=1)
+
+
+def test_lock_may_have_a_project_twice_and_for_other_machines(
+    run: Run, index: FakeIndex, requirements: Callable
+) -> None:
+    entry = '[[package]]\nname="lib"\nversion="{}"\nsource={{registry="x"}}\nresolution-markers=["{}"]\n'
+    here, elsewhere = "python_version > '3'", "python_version < '3'"
+    text = entry.format("1.0", here) + entry.format("1.5", here) + entry.format("2.0b1", elsewhere)
+    found = json.loads(run("check", "--json", requirements(text, "uv.lock")).stdout)
+    assert found == {"found": {"lib": ["1.0", "1.5"]}, "missing": {}}
 
 
 def test_evict_removes_cached_files_alone(run: Run, index: FakeIndex, requirements: Callable) -> None:
@@ -178,6 +194,9 @@ def test_evict_removes_cached_files_alone(run: Run, index: FakeIndex, requiremen
     assert run("evict", "--yes", "lib").stdout.split() == ["lib-1.5-py3-none-any.whl", "lib-1.5.tar.gz"]
     (gone,) = json.loads(run("evict", "--yes", "--to", "0", "--json").stdout)
     assert gone["filename"] == APP.filename
+    run("prefetch", requirements("lib\n"))
+    assert run("evict", "--yes", "--unused-for", "1").stdout == ""
+    assert len(run("evict", "--yes", "--unused-for", "0").stdout.split()) == 2
     run("evict", status=2)
     run("evict", "--to", "much", "--yes", status=2)
     assert json.loads(run("status", "--json").stdout)["files"] == 0

@@ -107,7 +107,7 @@ def test_how_it_is(make_mirror: MakeMirror, index: FakeIndex, fill: Callable, cl
     assert "2 files of 1 project quota 1.0 MB, 0 % of it taken" in told
     assert "Pages known 1 0 of them to be asked for again and 1 name that is not there" in told
     assert f"7 days 0 (0 %) 2 {size / 1000:.1f} kB" in told
-    for rule in ("acme-*", "evil", "3 days", "mirror.platforms"):
+    for rule in ("acme-*", "evil", "3 days", "1 MiB", "mirror.platforms"):
         assert rule in told
     assert "The last failure" not in told
     index.fault = lambda _path: Fault(reset=True)

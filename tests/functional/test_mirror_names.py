@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -92,31 +90,3 @@ def test_who_is_not_logged_in_is_asked_to(make_mirror: MakeMirror, index: FakeIn
     assert index.paths() == []
     make_mirror("redirect").get(PATH, status=404)
     assert make_mirror("redirect").get("/root/main/+simple/", Accept=JSON).json["projects"] == []
-
-
-MEASURE = """
-import resource, sys
-from pypicloud_lite.upstream.names import read_names
-from pypicloud_lite.upstream.port import Freshness
-from pypicloud_lite.mirror import names
-from pypicloud_lite.serve.names import gzipped, names_json
-def page():
-    yield b'{"meta":{},"projects":['
-    for number in range(int(sys.argv[1])):
-        yield b'{"_last-serial": 1, "name": "some-project-number-%d"},' % number
-    yield b']}'
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-before = peak()
-found = read_names(page(), "application/vnd.pypi.simple.v1+json", Freshness(), 2**30)
-sent = sum(map(len, gzipped(names_json((line.decode() for line in found.text.splitlines()), 0))))
-print(found.count, sent, peak() - before)
-"""
-
-
-def test_list_of_700_000_names_is_read_and_written_in_bounded_memory() -> None:
-    done = subprocess.run([sys.executable, "-c", MEASURE, "700000"], capture_output=True, text=True, check=True)
-    count, sent, grown = map(int, done.stdout.split())
-    assert count == 700_000
-    assert sent > 1_000_000
-    assert grown <= 160 * 1024 * 1024

@@ -244,7 +244,7 @@ def test_administrators_are_told_what_ours_hides_where_that_is_known(make_mirror
     world.upload(DEMO)
     count = len(index.asked)
     told = text(see(world, "/project/demo/", "admin"))
-    assert f"As of just now one of this name was at {index.url}/simple/" in told
+    assert f"One of this name is at {index.url}/simple/ , seen just now" in told
     assert "It hides" not in text(see(world, "/project/demo/"))
     assert NEWER.filename not in told
     assert len(index.asked) == count

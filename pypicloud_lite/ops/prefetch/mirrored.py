@@ -16,7 +16,7 @@ from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.mirror.transfers import HasCome
-from pypicloud_lite.ops.prefetch.planning import Chosen, Offer, Plan, Whose
+from pypicloud_lite.ops.prefetch.planning import Chosen, Key, Offer, Plan, Whose
 from pypicloud_lite.storage.port import Storage
 
 _PATIENCE = 3600.0
@@ -56,6 +56,8 @@ class Mirrored:
         listing = None
         if show is Show.FILES:
             listing = self._mirror.listing(project, may_ask=not self._offline)
+        if record is None and self._mirror.showing.is_on and not self._mirror.curation.asks_for(project):
+            raise NotFound("it is never asked for (pypi.disallow_fallback, mirror.deny or mirror.allow)")
         if own or record is not None:
             names = {one.filename.value for one in own}
             theirs = [one for one in listing.read().files if one.filename.value not in names] if listing else []
@@ -132,6 +134,6 @@ class Mirrored:
 _NOBODY = Author(None)
 
 
-def missing_of(plan: Plan, is_here: Callable[[PageFile], bool]) -> Mapping[ProjectName, Chosen]:
+def missing_of(plan: Plan, is_here: Callable[[PageFile], bool]) -> Mapping[Key, Chosen]:
     """The releases of a plan of which no file is here."""
-    return {name: one for name, one in plan.chosen.items() if not any(is_here(file) for file in one.files)}
+    return {key: one for key, one in plan.chosen.items() if not any(is_here(file) for file in one.files)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import Specifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
@@ -53,11 +53,15 @@ class Unsatisfied:
     why: str
 
 
+Key = tuple[ProjectName, str]
+"""A project; of a lock's pins the version too."""
+
+
 @dataclass(slots=True)
 class Plan:
-    """One release for each project."""
+    """One release for each project, or for each pin of a lock."""
 
-    chosen: dict[ProjectName, Chosen] = field(default_factory=dict)
+    chosen: dict[Key, Chosen] = field(default_factory=dict)
     unsatisfied: list[Unsatisfied] = field(default_factory=list)
 
 
@@ -98,15 +102,19 @@ class Planner:
 
     def plan(self, wishes: Iterable[Wish]) -> Plan:
         """Choose for all of them, and for what they need."""
-        plan, waiting = Plan(), list(wishes)
-        together: dict[ProjectName, Wish] = {}
+        asked = list(wishes)
+        plan, waiting = Plan(), [wish for wish in asked if not wish.is_limit]
+        limits = [wish for wish in asked if wish.is_limit]
+        together: dict[Key, Wish] = {}
         while waiting:
             wish = waiting.pop(0)
-            known = together.get(wish.project)
-            wish = wish if known is None else _both(known, wish)
+            key = _key(wish)
+            known = together.get(key)
+            for other in [*([known] if known is not None else ()), *(one for one in limits if _limits(one, wish))]:
+                wish = _both(wish, other)
             if wish == known:
                 continue
-            together[wish.project] = wish
+            together[key] = wish
             if len(together) > _MOST_PROJECTS:
                 plan.unsatisfied.append(Unsatisfied(wish, f"more than {_MOST_PROJECTS} projects are needed"))
                 break
@@ -114,10 +122,11 @@ class Planner:
             if isinstance(found, Unsatisfied):
                 plan.unsatisfied.append(found)
                 continue
-            plan.chosen[wish.project] = found
-            waiting += self._needs(found, plan)
-        failed = {one.wish.project for one in plan.unsatisfied}
-        plan.chosen = {name: one for name, one in plan.chosen.items() if name not in failed}
+            plan.chosen[key] = found
+            pinned = {pin.project for pin in together.values() if pin.is_pin}
+            waiting += [need for need in self._needs(found, plan) if need.project not in pinned]
+        failed = {_key(one.wish) for one in plan.unsatisfied}
+        plan.chosen = {key: one for key, one in plan.chosen.items() if key not in failed}
         return plan
 
     def _choose(self, wish: Wish) -> Chosen | Unsatisfied:
@@ -135,11 +144,11 @@ class Planner:
         return Chosen(wish, offer.whose, best, tuple(file for file in fitting if file.filename.version == best))
 
     def _fits(self, wish: Wish, file: PageFile) -> bool:
-        if wish.sha256 and file.hashes.get("sha256") not in wish.sha256:
+        if wish.hashes and wish.hashes.isdisjoint(f"{kind}:{value}" for kind, value in file.hashes.items()):
             return False
         if not self._taste.wants(file):
             return False
-        if file.yanked and not any(one.operator in {"==", "==="} for one in wish.versions):
+        if file.yanked and not any(_is_exact(one) for one in wish.versions):
             return False
         python = self._environment.get("python_full_version")
         if python and file.requires_python and not _allows_python(file.requires_python, python):
@@ -171,9 +180,22 @@ class Planner:
         return Wish(project, requirement.specifier, frozenset(requirement.extras))
 
 
+def _key(wish: Wish) -> Key:
+    return wish.project, str(wish.versions) if wish.is_pin else ""
+
+
+def _limits(limit: Wish, wish: Wish) -> bool:
+    return limit.project == wish.project
+
+
 def _both(first: Wish, second: Wish) -> Wish:
-    hashes = first.sha256 & second.sha256 if first.sha256 and second.sha256 else first.sha256 | second.sha256
-    return Wish(first.project, first.versions & second.versions, first.extras | second.extras, hashes)
+    hashes = first.hashes & second.hashes if first.hashes and second.hashes else first.hashes | second.hashes
+    return replace(first, versions=first.versions & second.versions, extras=first.extras | second.extras, hashes=hashes)
+
+
+def _is_exact(specifier: Specifier) -> bool:
+    """As PEP 592 has it: a yanked file is for those who name its version."""
+    return specifier.operator == "===" or (specifier.operator == "==" and not specifier.version.endswith(".*"))
 
 
 def _preference(version: str, files: Sequence[PageFile]) -> tuple[bool, bool, object]:

@@ -6,11 +6,12 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -21,8 +22,8 @@ _MAX_BYTES = 32 * 1024 * 1024
 _MOST_FILES = 100
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"\s--?[a-z-]+[ =]\S+")
-_HASH = re.compile(r"--hash[ =]sha256:([0-9a-f]{64})", re.ASCII)
-_NESTED = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:[ =]+|(?=\S))(\S+)")
+_HASH = re.compile(r"--hash[ =]([a-z0-9_]+:[0-9a-f]+)", re.ASCII)
+_NESTED = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]+|(?=\S))(\S+)")
 
 
 class UnreadableRequirements(InvalidRequest):
@@ -33,12 +34,18 @@ class UnreadableRequirements(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One project that is asked for. ``sha256`` are the only files that may come, where they are named."""
+    """One project that is asked for. ``hashes`` (``sha256:…``) are of the only files that may come, if any are named.
+
+    ``is_pin``: a lock's, which stands by itself, as a lock may have a project in several versions. ``is_limit``: a
+    constraint, which asks for nothing and only narrows what is asked for.
+    """
 
     project: ProjectName
     versions: SpecifierSet
     extras: frozenset[str] = frozenset()
-    sha256: frozenset[str] = frozenset()
+    hashes: frozenset[str] = frozenset()
+    is_pin: bool = False
+    is_limit: bool = False
 
     def __str__(self) -> str:
         return f"{self.project}{self.versions}"
@@ -56,7 +63,7 @@ def read_wishes(path: Path, environment: Mapping[str, str]) -> list[Wish]:
     if reader is None:
         return list(_requirements(path, text, environment, [path.resolve()]))
     try:
-        return [wish for wish in reader(text) if wish is not None]
+        return list(reader(text, environment))
     except (ValueError, KeyError, TypeError, AttributeError, InvalidName) as error:
         raise UnreadableRequirements(f"{path.name} is no lock that is understood here: {error!r}") from error
 
@@ -75,18 +82,21 @@ def _text(path: Path) -> str:
         raise UnreadableRequirements(f"{path} is not UTF-8") from None
 
 
-def _requirements(path: Path, text: str, environment: Mapping[str, str], opened: list[Path]) -> Iterator[Wish]:
+def _requirements(
+    path: Path, text: str, environment: Mapping[str, str], opened: list[Path], *, are_limits: bool = False
+) -> Iterator[Wish]:
     for number, line in _lines(text):
         nested = _NESTED.match(line)
         if nested:
-            inner = (path.parent / nested[1]).resolve()
+            inner = (path.parent / nested[2]).resolve()
             if inner in opened or len(opened) > _MOST_FILES:
-                raise UnreadableRequirements(f"{path.name}, line {number}: {nested[1]} leads to itself")
-            yield from _requirements(inner, _text(inner), environment, [*opened, inner])
+                raise UnreadableRequirements(f"{path.name}, line {number}: {nested[2]} leads to itself")
+            limits = are_limits or nested[1] in {"-c", "--constraint"}
+            yield from _requirements(inner, _text(inner), environment, [*opened, inner], are_limits=limits)
         elif not line.startswith("-"):
             wish = _wish(f"{path.name}, line {number}", line, environment)
             if wish is not None:
-                yield wish
+                yield replace(wish, is_limit=are_limits)
         elif line.startswith(("-e", "--editable")):
             raise UnreadableRequirements(f"{path.name}, line {number}: only what an index has can be fetched")
 
@@ -123,50 +133,62 @@ def _wish(where: str, line: str, environment: Mapping[str, str]) -> Wish | None:
 
 
 def _exactly(name: str, version: str, hashes: Iterable[str | None]) -> Wish:
-    known = frozenset(one.removeprefix("sha256:") for one in hashes if one and one.startswith("sha256:"))
+    known = frozenset(one for one in hashes if one)
     try:
-        return Wish(ProjectName.parse(name), SpecifierSet(f"=={version}"), sha256=known)
+        return Wish(ProjectName.parse(name), SpecifierSet(f"=={version}"), hashes=known, is_pin=True)
     except InvalidSpecifier as error:
         raise ValueError(f"{name} has no version {version!a}") from error
 
 
-def _pylock(text: str) -> Iterator[Wish | None]:
+def _applies(markers: Any, environment: Mapping[str, str]) -> bool:
+    """Whether one of some markers, or the only one, is true here; without any it is."""
+    texts = markers if isinstance(markers, list) else list(markers.values()) if isinstance(markers, dict) else [markers]
+    try:
+        return not any(texts) or any(Marker(text).evaluate({**environment, "extra": ""}) for text in texts if text)
+    except InvalidMarker as error:
+        raise ValueError(f"{texts} are no markers") from error
+
+
+def _pylock(text: str, environment: Mapping[str, str]) -> Iterator[Wish]:
     """PEP 751."""
     for package in tomllib.loads(text)["packages"]:
-        if "version" in package and not package.keys() & {"vcs", "directory", "archive"}:
+        comes_from_index = "version" in package and not package.keys() & {"vcs", "directory", "archive"}
+        if comes_from_index and _applies(package.get("marker"), environment):
             files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
-            hashes = [file["hashes"].get("sha256") for file in files]
-            yield _exactly(package["name"], package["version"], [f"sha256:{one}" for one in hashes if one])
+            hashes = [f"{kind}:{value}" for file in files for kind, value in file["hashes"].items()]
+            yield _exactly(package["name"], package["version"], hashes)
 
 
-def _uv(text: str) -> Iterator[Wish | None]:
+def _uv(text: str, environment: Mapping[str, str]) -> Iterator[Wish]:
     for package in tomllib.loads(text)["package"]:
-        if "registry" in package.get("source", {}):
+        if "registry" in package.get("source", {}) and _applies(package.get("resolution-markers"), environment):
             files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
             yield _exactly(package["name"], package["version"], [file.get("hash") for file in files])
 
 
-def _poetry(text: str) -> Iterator[Wish | None]:
+def _poetry(text: str, environment: Mapping[str, str]) -> Iterator[Wish]:
     for package in tomllib.loads(text)["package"]:
-        if package.get("source", {}).get("type", "legacy") == "legacy":
+        comes_from_index = package.get("source", {}).get("type", "legacy") == "legacy"
+        if comes_from_index and _applies(package.get("markers"), environment):
             yield _exactly(package["name"], package["version"], [file["hash"] for file in package["files"]])
 
 
-def _pdm(text: str) -> Iterator[Wish | None]:
+def _pdm(text: str, environment: Mapping[str, str]) -> Iterator[Wish]:
     for package in tomllib.loads(text)["package"]:
-        if not package.keys() & {"path", "url", "git", "hg", "svn", "bzr"}:
+        comes_from_index = not package.keys() & {"path", "url", "git", "hg", "svn", "bzr"}
+        if comes_from_index and _applies(package.get("marker"), environment):
             yield _exactly(package["name"], package["version"], [file["hash"] for file in package.get("files", ())])
 
 
-def _pipfile(text: str) -> Iterator[Wish | None]:
+def _pipfile(text: str, environment: Mapping[str, str]) -> Iterator[Wish]:
     document = json.loads(text)
     for section in ("default", "develop"):
         for name, package in document.get(section, {}).items():
-            if "version" in package:
+            if "version" in package and _applies(package.get("markers"), environment):
                 yield _exactly(name, package["version"].removeprefix("=="), package.get("hashes", ()))
 
 
-_LOCKS: Mapping[str, Callable[[str], Iterator[Wish | None]]] = MappingProxyType(
+_LOCKS: Mapping[str, Callable[[str, Mapping[str, str]], Iterator[Wish]]] = MappingProxyType(
     {
         "uv.lock": _uv,
         "poetry.lock": _poetry,
@@ -175,8 +197,3 @@ _LOCKS: Mapping[str, Callable[[str], Iterator[Wish | None]]] = MappingProxyType(
         ".toml": _pylock,
     }
 )
-
-
-def describe(wish: Wish) -> Mapping[str, Any]:
-    """For a document."""
-    return {"project": str(wish.project), "versions": str(wish.versions), "extras": sorted(wish.extras)}
