@@ -138,6 +138,12 @@ class DevpiServer(OtherIndex):
                 answer = http.request("POST", f"{self.url}/{_USER}/{_INDEX}/", fields=fields, headers=_login())
                 assert answer.status == 200, answer.data
 
+    def add_mirror(self, name: str, upstream: str) -> str:
+        """Make an index of its own that mirrors another server's; the address of its Simple API."""
+        settings = {"type": "mirror", "mirror_url": upstream, "volatile": True}
+        self._call("PUT", f"/{_USER}/{name}", settings)
+        return f"{self.url}/{_USER}/{name}/+simple/"
+
     def _call(self, method: str, path: str, body: Mapping[str, object]) -> None:
         answer = urllib3.request(method, self.url + path, json=body, headers=_login(), retries=False)
         assert answer.status in {200, 201}, answer.data

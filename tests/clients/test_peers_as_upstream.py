@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
@@ -11,6 +11,7 @@ from pypicloud_lite.artifacts.reading import read_metadata_partly
 from pypicloud_lite.kernel.errors import (
     UpstreamAddressRefused,
     UpstreamDigestMismatch,
+    UpstreamError,
     UpstreamNonsense,
     UpstreamRefused,
     UpstreamUnreachable,
@@ -19,6 +20,7 @@ from pypicloud_lite.kernel.errors import (
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.peers import DevpiServer, PypiServer
+from pypicloud_lite.testing.upstream_server import upstream_server
 from pypicloud_lite.upstream.http import HttpUpstream
 from pypicloud_lite.upstream.port import Absent, UpstreamPage
 from pypicloud_lite.upstream.settings import UpstreamSettings
@@ -116,6 +118,32 @@ def test_file_that_changed_since_its_page_was_read_is_never_given_whole(pypiserv
 def test_project_that_is_not_there_is_absent(other):
     with closing(upstream_of(other.index)) as upstream:
         assert isinstance(upstream.project(ProjectName("nowhere")), Absent)
+
+
+def test_list_of_projects_is_understood(other):
+    with closing(upstream_of(other.index)) as upstream:
+        names = upstream.names()
+        assert {DEMO.value.encode()} <= set(names.text.split()) <= {DEMO.value.encode(), b"swapped"}
+
+
+def test_mirror_index_of_devpi_passes_on_what_it_has_and_its_outage_is_no_absence(programs, tmp_path):
+    """Three in a row: ours, devpi, and what devpi mirrors."""
+    with ExitStack() as first, DevpiServer(tmp_path, programs) as devpi:
+        index = first.enter_context(upstream_server())
+        index.add(DEMO.value, WHEEL.filename, WHEEL.data, WHEEL.metadata, requires_python=">=3.8", yanked="broken")
+        index.add("other", "other-1.0.tar.gz", b"bytes")
+        with closing(upstream_of(devpi.add_mirror("mirror", index.index))) as upstream:
+            link = links_of(upstream)[WHEEL.filename]
+            assert link.hashes == {"sha256": WHEEL.sha256}
+            assert (link.requires_python, link.yanked) == (">=3.8", True)
+            assert upstream.fetch(link, lambda _chunk: None).size == len(WHEEL.data)
+            (other,) = upstream.project(ProjectName("other")).files
+            assert isinstance(upstream.project(ProjectName("nowhere")), Absent)
+            first.close()
+            assert upstream.fetch(link, lambda _chunk: None).size == len(WHEEL.data)
+            with pytest.raises(UpstreamError):
+                upstream.fetch(other, lambda _chunk: None)
+            assert isinstance(upstream.project(DEMO), UpstreamPage)
 
 
 def test_file_that_is_gone_is_no_file(other):
