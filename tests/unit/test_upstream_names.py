@@ -70,7 +70,7 @@ def test_what_is_no_name_is_dropped(kind, bad):
         ('\ufeff {"projects" : [ ] , "meta": {"api-version": "1.99"}}\n', []),
         (
             '{"meta":null,"projects":[{"name":"a"},{"name":"b","_last-serial":7},{"x":[{"name":"c"}],"name":"d"}]}',
-            "abe",
+            ["a", "b", "d"],
         ),
         (r'{"projects":[{"name":"\u0061"},{"name":"x},{"},{"name":"b"}], "more": [{"name": "c"}]}', "ab"),
         ('{"name":"z","projects":[{"name":"a"},7,null,[],"b",{"title":"c"},{"name":["d"]}],"n":1}', "a"),
