@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from pypicloud_lite.artifacts.model import Limits
 from pypicloud_lite.artifacts.reading import read_metadata_partly
@@ -75,6 +76,12 @@ class Documents:
         with self._room.place():
             work = f"METADATA of {wanted.name}" if whole else f"METADATA of {wanted.name}, by parts"
             return self._flights.once(work, lambda: self._found(wanted, stored, whole=whole), _PATIENCE)
+
+    def prune(self, before: datetime) -> int:
+        """Forget documents that were made before then: they are made again when somebody asks."""
+        old = _m.index_name == str(self._index), _m.made_at < before
+        with self._database.write() as connection:
+            return connection.execute(delete(mirror_metadata).where(*old)).rowcount
 
     def _found(self, wanted: Wanted, stored: Callable[[], bytes | None], *, whole: bool) -> Document:
         content = self._asked_for(wanted)

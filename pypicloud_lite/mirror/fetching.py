@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -94,6 +94,10 @@ class Fetching:
         arguments = (self._bring, wanted, transfer)
         threading.Thread(target=copy_context().run, args=arguments, name=f"mirror {wanted.name}", daemon=True).start()
         return transfer
+
+    def prune(self, before: datetime) -> int:
+        """Forget turns that ended by themselves before then, of processes that died."""
+        return self._store.prune(before)
 
     def _bring(self, wanted: Wanted, transfer: Transfer) -> None:
         try:

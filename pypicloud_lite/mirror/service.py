@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
@@ -31,6 +31,8 @@ from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.upstream.hops import goes_round, hops
 from pypicloud_lite.upstream.port import Upstream
 
+_NAMES_KEPT = timedelta(days=1)
+_METADATA_KEPT = timedelta(days=180)
 _BUCKET = 600
 """Seconds: how late a file may be shown that has come of age."""
 
@@ -169,6 +171,14 @@ class Mirror:
     def metadata(self, wanted: Wanted, *, whole: bool = True) -> Document:
         """METADATA of a wheel that need not be here; without ``whole`` no wheel is fetched for it."""
         return self.documents.read(wanted, partial(self._stored_metadata, wanted.name), whole=whole)
+
+    def forget(self) -> None:
+        """Forget what nobody needs: names that were not there, turns of the dead, old counts and METADATA."""
+        now = self.clock()
+        self.pages.prune(now - _NAMES_KEPT)
+        self.fetching.prune(now - _NAMES_KEPT)
+        self.documents.prune(now - _METADATA_KEPT)
+        self.usage.prune()
 
     def goes_round(self) -> bool:
         """Whether the request at hand came from this very server, by way of its upstream."""

@@ -226,7 +226,7 @@ class Services:
             "write down refusals": self.refusals.write,
             "write down downloads": self.counter.write,
             "sum up old downloads": Thinning(self.database, self.clock).run,
-            **mirror_chores(self.mirror, self.eviction, settings.get(MirrorSettings), self.clock),
+            **mirror_chores(self.mirror, self.eviction, settings.get(MirrorSettings)),
         }
         return Housekeeping(
             self.storage,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.db.engine import Database
@@ -34,7 +33,6 @@ _WAITING = 12
 """Requests of one process that may wait for upstreams at once: half of its threads."""
 _OTHERS = 6
 """And those on behalf of other servers of this kind, for which the former may be waiting."""
-_FORGOTTEN_AFTER = timedelta(days=1)
 
 
 def build_mirror(
@@ -79,15 +77,13 @@ def _upstreams(settings: UpstreamSettings, server: ServerName) -> Sequence[Upstr
     return [HttpUpstream(peer, via=lambda: via(server())) for peer in settings.peers()]
 
 
-def mirror_chores(
-    mirror: Mirror, eviction: Eviction, settings: MirrorSettings, clock: Clock
-) -> Mapping[str, Callable[[], object]]:
+def mirror_chores(mirror: Mirror, eviction: Eviction, settings: MirrorSettings) -> Mapping[str, Callable[[], object]]:
     """What is done about a mirror by the minute; nothing where there is none."""
     if not mirror.showing.is_on:
         return {}
     chores: dict[str, Callable[[], object]] = {
         "write down what the mirror did": mirror.usage.write,
-        "forget names that were not there": lambda: mirror.pages.prune(clock() - _FORGOTTEN_AFTER),
+        "forget what the mirror does not need": mirror.forget,
     }
     if settings.quota is not None:
         quota = settings.quota

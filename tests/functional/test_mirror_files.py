@@ -341,6 +341,21 @@ def test_quota_takes_those_that_nobody_asked_for_the_longest_and_they_come_again
     assert world.project("ours")["files"]
 
 
+def test_what_nobody_needs_is_forgotten_by_the_minute_and_comes_again(
+    make_mirror: MakeMirror, index: FakeIndex, clock: MovingClock
+) -> None:
+    world = make_mirror(mirror__quota="1 GiB")
+    path = path_of(world, "demo", DEMO.filename) + ".metadata"
+    world.get(path)
+    world.get("/simple/nothing/", status=404)
+    asked = len(index.asked)
+    clock.advance(days=200)
+    world.services.housekeeping().do_chores()
+    assert world.services.mirror.pages.totals() == {"pages": 1, "stale": 1, "missing": 0}
+    assert world.get(path).body == DEMO.metadata
+    assert len(index.asked) > asked
+
+
 def test_failed_transfer_counts_and_a_hit_is_counted(
     make_mirror: MakeMirror, index: FakeIndex, wait_for: Callable, is_kept: Callable
 ) -> None:
