@@ -20,6 +20,7 @@ from pypicloud_lite.mirror.codec import KnownPage, decode, follow
 from pypicloud_lite.mirror.page_store import PageRow, PageStore
 from pypicloud_lite.mirror.rounds import Rounds, came_round_for
 from pypicloud_lite.mirror.usage import Usage, What
+from pypicloud_lite.upstream.hashes import known
 from pypicloud_lite.upstream.hops import hops
 from pypicloud_lite.upstream.port import Absent, NotModified, Upstream, UpstreamPage
 
@@ -133,11 +134,11 @@ class Asking:
             page = self._followed(row, said)
         else:
             content = self._store.content(row) if said.came_by else None
-            known = None if content is None else decode(project, content[0])
-            if known is None or known.came_by == said.came_by:
+            before = None if content is None else decode(project, content[0])
+            if before is None or before.came_by == said.came_by:
                 self._store.settle_unchanged(project, validator, now, fresh)
                 return
-            page = replace(known, came_by=said.came_by)
+            page = replace(before, came_by=said.came_by)
         self._store.settle_page(project, page, upstream, validator, now, fresh)
 
     def _followed(self, row: PageRow, said: UpstreamPage) -> KnownPage:
@@ -146,6 +147,14 @@ class Asking:
             stored = {str(one.filename): one.digests.sha256 for one in catalog.files(self._index, said.project)}
         before = None if content is None else decode(said.project, content[0])
         page = follow(before, said, stored, self._clock())
+        bare = [file.link.filename.value for file in page.files if not known(file.link.hashes)]
+        if bare:
+            _log.warning(
+                "an index upstream lists files without a hash: they are not shown, as nothing would tell wrong ones",
+                project=str(said.project),
+                count=len(bare),
+                files=bare[:3],
+            )
         if page.changed:
             _log.error(
                 "an index upstream lists files with other hashes than before: they are not shown any more",

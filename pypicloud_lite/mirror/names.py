@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import secrets
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -20,15 +20,17 @@ from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.mirror.flights import Flights, WaitingRoom
 from pypicloud_lite.mirror.tables import mirror_names
-from pypicloud_lite.upstream.port import Upstream, UpstreamNames, Validator
+from pypicloud_lite.upstream.port import NotModified, Upstream, UpstreamNames, Validator
 
 _log = structlog.get_logger("pypicloud_lite.mirror")
 
 _FRESH = 1800.0
 _PAUSE = 60.0
-_TURN = 120.0
+_TURN = 300.0
+"""Seconds: more than twice what an upstream may take."""
 _PATIENCE = 90.0
 _PIECE = 64 * 1024
+_BATCH = 5000
 _n = mirror_names.c
 
 
@@ -60,8 +62,8 @@ class MirrorNames:
     def see(self, *, ask: bool = True) -> int:
         """Have the lists asked for where they are old, and give a number that changes with them.
 
-        One query where they are fresh. An old list stands where its upstream gives no answer; ``UpstreamError`` where
-        there is none at all.
+        One query for each upstream where they are fresh. An old list stands, while it is asked for and where its
+        upstream gives no answer; ``UpstreamError`` where there is none at all.
         """
         failed: UpstreamError | None = None
         if ask:
@@ -71,8 +73,8 @@ class MirrorNames:
                 except UpstreamError as error:
                     failed = error
         rows = [row for row in self._rows() if row.has_content]
-        if not rows and failed is not None:
-            raise failed
+        if not rows:
+            raise failed or UpstreamUnavailable("The index upstream has not listed its projects yet: try again", 2)
         return hash(tuple(row.revision for row in rows))
 
     def names(self) -> Iterator[str]:
@@ -86,9 +88,13 @@ class MirrorNames:
     def _freshen(self, upstream: Upstream) -> None:
         now = self._clock()
         row = next((row for row in self._rows() if row.upstream == upstream.name[:255]), None)
-        if row is None or row.fresh_until is None or now >= row.fresh_until:
-            with self._room.place():
-                self._flights.once(upstream.name, lambda: self._ask(upstream), _PATIENCE)
+        if row is not None and row.fresh_until is not None and now < row.fresh_until:
+            return
+        if row is not None and row.has_content:
+            self._flights.begin(upstream.name, lambda: self._ask(upstream))
+            return
+        with self._room.place():
+            self._flights.once(upstream.name, lambda: self._ask(upstream), _PATIENCE)
 
     def _ask(self, upstream: Upstream) -> None:
         row = self._claimed(upstream)
@@ -106,14 +112,18 @@ class MirrorNames:
             validator = said.freshness.validator
             self._settle(
                 upstream,
-                content=zlib.compress("\n".join(said.names).encode("ascii"), 3),
+                content=_packed(said.names),
                 etag=validator.etag,
                 last_modified=validator.last_modified,
-                revision=secrets.randbits(62),
+                # The same names are the same list, whatever the upstream named it by.
+                revision=int(said.names.digest[:15], 16),
                 **fresh,
             )
-        else:
+        elif isinstance(said, NotModified):
             self._settle(upstream, **fresh)
+        else:
+            # It has no list: that is a list of nothing.
+            self._settle(upstream, content=_packed(()), etag=None, last_modified=None, revision=0, **fresh)
 
     def _claimed(self, upstream: Upstream) -> NamesRow | None:
         now = self._clock()
@@ -163,3 +173,13 @@ class MirrorNames:
 
     def _where(self, upstream: Upstream) -> tuple[ColumnElement[bool], ...]:
         return _n.index_name == str(self._index), _n.upstream == upstream.name[:255]
+
+
+def _packed(names: Iterable[str]) -> bytes:
+    """A line for each, packed without having them all at once."""
+    packer, packed, left = zlib.compressobj(3), bytearray(), iter(names)
+    before = ""
+    while batch := list(islice(left, _BATCH)):
+        packed += packer.compress((before + "\n".join(batch)).encode("ascii"))
+        before = "\n"
+    return bytes(packed + packer.flush())

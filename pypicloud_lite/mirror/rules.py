@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import translate
+from zlib import crc32
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -25,6 +26,11 @@ class NamePatterns:
     def __init__(self, patterns: Iterable[str]) -> None:
         spelled = [translate(_SEPARATORS.sub("-", pattern).lower()) for pattern in patterns]
         self._any = re.compile("|".join(spelled)) if spelled else None
+
+    @property
+    def pattern(self) -> str:
+        """All of them as one regular expression; empty for none."""
+        return self._any.pattern if self._any is not None else ""
 
     def __contains__(self, name: ProjectName) -> bool:
         return self._any is not None and self._any.match(name.value) is not None
@@ -82,6 +88,14 @@ class Curation:
     def names_nothing(self) -> bool:
         """Whether every name may be asked for."""
         return not self.never and not self.allow and not self.deny
+
+    @property
+    def fingerprint(self) -> int:
+        """It changes with which names may be asked for."""
+        texts = [self.never.pattern]
+        texts += [f"allow {rule.names.pattern}" for rule in self.allow]
+        texts += [f"deny {rule.names.pattern}" for rule in self.deny if rule.versions is None]
+        return crc32("\n".join(texts).encode())
 
     def asks_for(self, name: ProjectName) -> bool:
         """Whether an upstream may learn that somebody wants this name: asked before every request, on any route."""

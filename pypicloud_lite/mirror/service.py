@@ -120,7 +120,9 @@ class Mirror:
         names = self.names.names()
         if self.curation.names_nothing:
             return revision, names
-        return revision, (name for name in names if self.curation.asks_for(ProjectName(name)))
+        return revision ^ self.curation.fingerprint, (
+            name for name in names if self.curation.asks_for(ProjectName(name))
+        )
 
     def page_address(self, project: ProjectName) -> str:
         """The first upstream's own page of a project."""

@@ -39,7 +39,9 @@ def test_names_are_normalised_and_in_order_and_what_is_none_is_left_out(
     assert index.paths() == ["/simple/"]
 
 
-def test_list_is_packed_and_named_by_its_content(make_mirror: MakeMirror, index: FakeIndex, clock: MovingClock) -> None:
+def test_list_is_packed_and_named_by_its_content(
+    make_mirror: MakeMirror, index: FakeIndex, clock: MovingClock, wait_for: Callable
+) -> None:
     world = make_mirror()
     first = world.get(PATH, Accept=JSON, Accept_Encoding="gzip")
     # WebTest has unpacked it.
@@ -48,25 +50,44 @@ def test_list_is_packed_and_named_by_its_content(make_mirror: MakeMirror, index:
     assert world.get(PATH, Accept=JSON, Accept_Encoding="gzip", If_None_Match=first.headers["ETag"]).status_int == 304
     clock.advance(hours=1)
     assert world.get(PATH, Accept=JSON, Accept_Encoding="gzip", If_None_Match=first.headers["ETag"]).status_int == 304
+    wait_for(lambda: len(index.asked) == 2)
     assert index.asked[-1].headers["If-None-Match"]
     index.projects["new"] = {}
     clock.advance(hours=1)
+    wait_for(lambda: "new" in listed(world))
     second = world.get(PATH, Accept=JSON, Accept_Encoding="gzip", If_None_Match=first.headers["ETag"], status=200)
     assert second.headers["ETag"] != first.headers["ETag"]
-    assert "new" in listed(world)
+    for refused in ("identity", "zstd, gzip;q=0", "gzip;q=0"):
+        plain = world.get(PATH, Accept=JSON, Accept_Encoding=refused)
+        assert not plain.headers["ETag"].endswith('-gzip"')
+
+
+def test_rules_change_what_the_list_is_named_by(make_mirror: MakeMirror, index: FakeIndex) -> None:
+    etags = {
+        make_mirror(**rules).get(PATH, Accept=JSON).headers["ETag"]
+        for rules in ({}, {"mirror__deny": "zebra"}, {"mirror__allow": "zebra"}, {"pypi__disallow_fallback": "zebra"})
+    }
+    assert len(etags) == 4
+
+
+def test_index_that_lists_no_projects_has_an_empty_list(make_mirror: MakeMirror, index: FakeIndex) -> None:
+    index.fault = lambda _path: Fault(status=404)
+    assert listed(make_mirror()) == []
 
 
 def test_old_list_stands_when_the_upstream_gives_no_answer(
-    make_mirror: MakeMirror, index: FakeIndex, clock: MovingClock
+    make_mirror: MakeMirror, index: FakeIndex, clock: MovingClock, wait_for: Callable
 ) -> None:
     world = make_mirror()
     names = listed(world)
     index.fault = lambda _path: Fault(status=500)
     clock.advance(days=1)
-    assert listed(world) == names
     count = len(index.asked)
     assert listed(world) == names
-    assert len(index.asked) == count, "a failure stands for a while"
+    wait_for(lambda: len(index.asked) > count)
+    for _ in range(3):
+        assert listed(world) == names
+    assert len(index.asked) == count + 1, "a failure stands for a while"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +95,11 @@ def test_old_list_stands_when_the_upstream_gives_no_answer(
 )
 def test_without_any_list_the_failure_is_told(make_mirror: MakeMirror, index: FakeIndex, fault: Fault) -> None:
     index.fault = lambda _path: fault
-    make_mirror().get(PATH, status=502)
+    world = make_mirror()
+    world.get(PATH, status=502)
+    count = len(index.asked)
+    world.get(PATH, status=503)
+    assert len(index.asked) == count
 
 
 def test_lists_of_several_upstreams_are_one(make_mirror: MakeMirror, index: FakeIndex) -> None:

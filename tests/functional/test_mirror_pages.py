@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.testing.artifacts import BuiltArtifact, build_sdist, build_wheel
@@ -525,3 +526,13 @@ def test_nothing_is_asked_for_while_the_first_rebuild_runs(make_mirror: MakeMirr
     world.get("/root/pypi/+simple/demo/", status=503)
     world.get(f"/packages/root/pypi/demo/{DEMO.filename}", status=(404, 503))
     assert index.paths() == []
+
+
+def test_files_without_a_hash_are_not_shown_and_the_log_says_why(make_mirror: MakeMirror, index: FakeIndex) -> None:
+    bare = build_sdist("demo", "2.0")
+    put(index, bare, hashes={})
+    with capture_logs() as logs:
+        assert names(make_mirror().project("demo")) == [DEMO.filename]
+    (said,) = [line for line in logs if "without a hash" in line["event"]]
+    assert (said["log_level"], said["project"], said["count"]) == ("warning", "demo", 1)
+    assert said["files"] == [bare.filename]
