@@ -31,6 +31,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 endef
 export IN_FRONT
 
+# Images for containers set it, and then every process that a test starts compiles the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-all lint types check ldap clients bench requirements sample clean
