@@ -35,6 +35,15 @@ class Gate:
             return True
         return decide(identity, permission, self._target(project), self._directory.rules())
 
+    def may_fill_cache(self, identity: Identity) -> bool:
+        """Whether the caller may have things fetched that are of no single project."""
+        if identity.is_admin:
+            return True
+        if identity.scope is not None and identity.scope.projects:
+            return False
+        target = Target(ProjectName("any"), as_grants(()), self._index)
+        return decide(identity, Permission.FILL_CACHE, target, self._directory.rules())
+
     def explain(self, identity: Identity, permission: Permission, project: ProjectName) -> Verdict:
         """As :meth:`allows`, with the reason."""
         return judge(identity, permission, self._target(project), self._directory.rules())

@@ -18,6 +18,7 @@ from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import NotFound, PpcError
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.mirror.eviction import Cached
+from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.settings.values import parse_size
 
@@ -92,7 +93,7 @@ def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) ->
         for project in wanted:
             before = mirror.pages.known(project)
             try:
-                if not mirror.showing.merges(project) and _is_ours(operator, project):
+                if _is_ours(operator, project) and not mirror.showing.merges(project):
                     raise NotFound("it is ours: the index upstream is not asked for it")
                 seen = mirror.pages.refresh(project)
             except PpcError as error:
@@ -187,12 +188,17 @@ def _confirm(what: str) -> None:
 
 def _is_ours(operator: Operator, project: ProjectName) -> bool:
     with operator.services.catalog.read(snapshot=False) as catalog:
-        return catalog.project(operator.index, project) is not None
+        all_here = operator.services.mirror.rebuilt.is_over(catalog)
+        is_ours = catalog.project(operator.index, project) is not None
+    if not is_ours and not all_here:
+        raise may_still_come(project)
+    return is_ours
 
 
 def _require_mirror(operator: Operator) -> None:
     if not operator.services.mirror.upstreams:
         raise NotFound("No index upstream is asked: set pypi.fallback = cache, or mirror.enabled = true")
+    operator.services.first_rebuild().settle_trivial()
 
 
 for command in (prefetch, check):

@@ -94,6 +94,7 @@ def check(config: Path | None, /, *, files: Sequence[Path], offline: bool, json:
 
 def _mirrored(operator: Operator, *, offline: bool) -> Mirrored:
     services = operator.services
+    services.first_rebuild().settle_trivial()
     return Mirrored(services.mirror, services.catalog, services.storage, services.index, offline=offline)
 
 

@@ -118,6 +118,13 @@ class CatalogUnavailable(BackendUnavailable):
     code = "catalog-unavailable"
 
 
+class StillRebuilding(CatalogUnavailable):
+    """The first rebuild of an empty catalog runs: what is not there yet may still come."""
+
+    code = "still-rebuilding"
+    retry_after = 10
+
+
 class CommitUnknown(CatalogUnavailable):
     """The database broke off while it committed: the change may have happened."""
 

@@ -8,9 +8,9 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectOverview, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.kernel.errors import StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.kernel.versions import parse_version
-from pypicloud_lite.serve.visible import StillRebuilding
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import structlog
 
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
+from pypicloud_lite.kernel.errors import PpcError, UpstreamError, UpstreamNonsense, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import KnownPage, decode, follow
 from pypicloud_lite.mirror.page_store import PageRow, PageStore
@@ -103,6 +103,14 @@ class Asking:
             pause = _PAUSE_STALE if row is not None and row.is_shown else _PAUSE_EMPTY
             self._store.settle_error(project, error, self._clock(), pause)
             _log.warning("an index upstream gave no answer", project=str(project), error=error.message)
+        except PpcError:
+            self._store.release(project, turn)
+            raise
+        except Exception:  # noqa: BLE001  told in the log and in the row
+            # A fault of ours, which its answer brings about: it would do so at every request.
+            _log.exception("what an index upstream says could not be taken in", project=str(project))
+            failed = UpstreamNonsense("What the index upstream says could not be taken in: the server's log has more")
+            self._store.settle_error(project, failed, self._clock(), _PAUSE_STALE)
         except BaseException:
             self._store.release(project, turn)
             raise

@@ -71,6 +71,13 @@ class Eviction:
             _log.info("cached files made room", files=len(gone), bytes=sum(file.size for file in gone))
         return gone
 
+    def forget_uses(self) -> int:
+        """Forget uses of files that are not here; how many there were."""
+        here = select(_f.filename).where(_f.index_name == str(self._index), _f.filename == _u.filename).exists()
+        statement = delete(mirror_uses).where(_u.index_name == str(self._index), ~here)
+        with self._database.write() as connection:
+            return connection.execute(statement).rowcount
+
     def unused_since(self, before: datetime) -> list[Cached]:
         """Cached files that nobody asked for since then; of one without a use nothing is known."""
         used = (_u.index_name == _f.index_name) & (_u.filename == _f.filename) & (_u.used_at < before)

@@ -21,8 +21,8 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.digests import digests_of
-from pypicloud_lite.kernel.errors import PpcError, UpstreamError
-from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.kernel.errors import PpcError, UpstreamError, UpstreamUnavailable
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import Known
 from pypicloud_lite.mirror.fetch_store import Elsewhere, FetchStore
 from pypicloud_lite.mirror.transfers import Transfer
@@ -39,6 +39,8 @@ _TURN_TO_STORE = 300.0
 _PATIENCE = 10.0
 """Seconds that a process waits for one on another host, whose bytes it cannot read, before it asks by itself."""
 _POLL = 0.05
+_AT_ONCE = 64
+"""Files that one process brings at a time: each is a thread and a descriptor or two."""
 _LIMITS = Limits(seconds=20)
 
 
@@ -54,6 +56,11 @@ class Wanted:
     def name(self) -> str:
         """The filename."""
         return self.file.link.filename.value
+
+    @property
+    def key(self) -> tuple[ProjectName, str]:
+        """What it is known by: ``a-2-1.tar.gz`` may be a file of two projects."""
+        return self.file.link.filename.project, self.name
 
 
 class Fetching:
@@ -82,17 +89,30 @@ class Fetching:
         self._sleep = sleep
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._transfers: dict[str, Transfer] = {}
+        self._transfers: dict[tuple[ProjectName, str], Transfer] = {}
 
     def bring(self, wanted: Wanted) -> Transfer:
         """Begin to bring a file, or join those for whom it comes already; it comes to its end by itself."""
         with self._lock:
-            transfer = self._transfers.get(wanted.name)
+            transfer = self._transfers.get(wanted.key)
             if transfer is not None:
                 return transfer
-            transfer = self._transfers[wanted.name] = Transfer(wanted.name, wanted.file.link.size)
+            if len(self._transfers) >= _AT_ONCE:
+                raise UpstreamUnavailable("Too many files are on their way here: try again in a moment", 2)
+            transfer = self._transfers[wanted.key] = Transfer(wanted.name, wanted.file.link.size)
         arguments = (self._bring, wanted, transfer)
-        threading.Thread(target=copy_context().run, args=arguments, name=f"mirror {wanted.name}", daemon=True).start()
+        name = f"mirror {wanted.name}"
+        thread = threading.Thread(target=copy_context().run, args=arguments, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # There are too many threads: nobody may wait for this one.
+            busy = UpstreamUnavailable("This server has too much to do: try again in a moment", 2)
+            with self._lock:
+                self._transfers.pop(wanted.key, None)
+            transfer.fail(busy)
+            transfer.end()
+            raise busy from error
         return transfer
 
     def prune(self, before: datetime) -> int:
@@ -113,7 +133,7 @@ class Fetching:
                 raise
         finally:
             with self._lock:
-                self._transfers.pop(wanted.name, None)
+                self._transfers.pop(wanted.key, None)
             transfer.end()
 
     def _bring_or_follow(self, wanted: Wanted, transfer: Transfer) -> None:
@@ -203,7 +223,9 @@ class Fetching:
     def _stored_size(self, wanted: Wanted) -> int | None:
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.file(self._index, wanted.name)
-        return record.size if record is not None and record.is_listed else None
+        if record is None or not record.is_listed or record.project != wanted.file.link.filename.project:
+            return None
+        return record.size
 
 
 class _Turn:

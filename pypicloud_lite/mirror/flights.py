@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 from pypicloud_lite.kernel.errors import UpstreamUnavailable
 
 _T = TypeVar("_T")
+_AT_ONCE = 32
+"""Pieces of work that one process does at a time without anybody waiting."""
 
 
 class Flights(Generic[_T]):
@@ -41,13 +43,19 @@ class Flights(Generic[_T]):
         return self._fly(key, mine, work)
 
     def begin(self, key: Hashable, work: Callable[[], _T]) -> bool:
-        """Do the work on a thread of its own, in the caller's context; False where it is under way."""
+        """Do the work on a thread of its own, in the caller's context; False where it is under way, or too much is."""
         with self._lock:
-            if key in self._under_way:
+            if key in self._under_way or len(self._under_way) >= _AT_ONCE:
                 return False
             mine = self._under_way[key] = Future()
         arguments = (self._fly_alone, key, mine, work)
-        threading.Thread(target=copy_context().run, args=arguments, name=f"mirror {key}", daemon=True).start()
+        thread = threading.Thread(target=copy_context().run, args=arguments, name=f"mirror {key}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._end(key)
+            mine.set_exception(error)
+            return False
         return True
 
     def _fly_alone(self, key: Hashable, mine: Future[_T], work: Callable[[], _T]) -> None:

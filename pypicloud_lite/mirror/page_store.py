@@ -190,7 +190,12 @@ class PageStore:
 
     def prune(self, before: datetime) -> int:
         """Forget names that were not there, or never answered for, and that nobody asked for since."""
-        idle = or_(_p.absent.is_(True) & (_p.fresh_until < before), _p.absent.is_(False) & (_p.error_at < before))
+        idle = or_(
+            _p.absent.is_(True) & (_p.fresh_until < before),
+            _p.absent.is_(False) & (_p.error_at < before),
+            # Whose turn was given back, or ended with the process that had it.
+            _p.fresh_until.is_(None) & or_(_p.asking_until.is_(None), _p.asking_until < before),
+        )
         statement = delete(mirror_pages).where(_p.index_name == str(self._index), _p.content.is_(None), idle)
         with self._database.write() as connection:
             return connection.execute(statement).rowcount

@@ -22,12 +22,14 @@ from pypicloud_lite.mirror.listing import listed
 from pypicloud_lite.mirror.names import MirrorNames
 from pypicloud_lite.mirror.page_store import PageRow
 from pypicloud_lite.mirror.pages import MirrorPages, Seen
+from pypicloud_lite.mirror.rebuilt import FirstRebuild
 from pypicloud_lite.mirror.rounds import came_round_for
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
 from pypicloud_lite.mirror.transfers import TransferReader
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.upstream.hashes import known
 from pypicloud_lite.upstream.hops import goes_round, hops
 from pypicloud_lite.upstream.port import Upstream
 
@@ -75,6 +77,7 @@ class Mirror:
     """The built-in mirror index, of its parts. Making it asks nobody."""
 
     showing: Showing
+    rebuilt: FirstRebuild
     curation: Curation
     pages: MirrorPages
     names: MirrorNames
@@ -135,7 +138,7 @@ class Mirror:
             return None
         page, _ = self.pages.content(project, seen.row)
         file = page.file(filename)
-        if file is None:
+        if file is None or not known(file.link.hashes) or page.status == ProjectStatus.QUARANTINED:
             return None
         refusal = self.curation.refusal(file.link.filename, file.uploaded_at, self.clock())
         if refusal is not None:

@@ -9,10 +9,9 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError, StillRebuilding
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
-from pypicloud_lite.serve.visible import StillRebuilding
 
 
 class Part(Enum):

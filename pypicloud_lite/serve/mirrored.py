@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import FileRecord, Origin
+from pypicloud_lite.catalog.model import FileRecord, Origin, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
@@ -63,6 +63,9 @@ class MirroredDownloads:
         if project is None:
             return None
         with self._catalog.read(snapshot=False) as catalog:
+            if spelling is None and name.isascii() and catalog.file(self._default, name) is not None:
+                # It is ours, whatever else its name could be read as.
+                return None
             if not self._shows(catalog, index, project):
                 return None
             record = catalog.file(self._mirror.index, name) if name.isascii() else None
@@ -89,9 +92,13 @@ class MirroredDownloads:
 
     def _shows(self, catalog: CatalogReader, index: IndexName, project: ProjectName) -> bool:
         """Whether the index shows the upstream's files of a project as its own; never what may be ours."""
+        all_here = self._mirror.rebuilt.is_over(catalog)
         ours = catalog.project(self._default, project)
-        show = self._mirror.showing.show(index, project, is_ours=ours is not None)
-        return show is Show.FILES and (ours is not None or catalog.state().rebuilding_since is None)
+        if ours is None and not all_here:
+            return False
+        if ours is not None and ours.status is ProjectStatus.QUARANTINED:
+            return False
+        return self._mirror.showing.show(index, project, is_ours=ours is not None) is Show.FILES
 
     def open(self, coming: Coming) -> TransferReader:
         """The file from its first byte on, as it comes; see :meth:`Mirror.open`."""
@@ -102,9 +109,14 @@ class MirroredDownloads:
         return self._mirror.metadata(coming.wanted)
 
     def check(self, record: FileRecord) -> None:
-        """Raise where a rule keeps back a file that was kept for the upstream."""
-        if record.origin is Origin.CACHE:
-            self._mirror.check_cached(record)
+        """Raise where a file that was kept for the upstream is not passed on: by a rule, or as its name is ours now."""
+        if record.origin is not Origin.CACHE:
+            return
+        self._mirror.check_cached(record)
+        with self._catalog.read(snapshot=False) as catalog:
+            ours = catalog.project(self._default, record.project)
+        if ours is not None and not self._mirror.showing.merges(record.project):
+            raise self._downloads.missing(record.filename.value)
 
     def hit(self, record: FileRecord) -> None:
         """A file is sent: count it, if it was kept for the upstream."""

@@ -26,10 +26,11 @@ from pypicloud_lite.kernel.errors import (
     UpstreamError,
 )
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.service import FileWithheld, Listing, Mirror, Read
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Show
 from pypicloud_lite.serve.shown import Place, ShownFile
-from pypicloud_lite.serve.visible import StillRebuilding, unknown
+from pypicloud_lite.serve.visible import unknown
 
 Core = Mapping[str, Any]
 """Core metadata by its JSON names; values of any type."""
@@ -157,6 +158,8 @@ class Projects:
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, name)
         with self._catalog.read(snapshot=False) as reader:
+            # Before the project is read: a rebuild that ends in between would have brought it.
+            all_here = not self._mirror.showing.is_on or self._mirror.rebuilt.is_over(reader)
             # The files of a hidden one are not read: they would take their time.
             record, files = (
                 reader.project_with_files(self._index, name)
@@ -168,9 +171,9 @@ class Projects:
                 visible, show = visible and identity.is_admin, Show.NOTHING
             if not visible or (show is Show.NOTHING and (record is None or not record.file_count)):
                 raise unknown(reader, self._gate, identity, name)
-            if record is None and reader.state().rebuilding_since is not None:
+            if record is None and not all_here:
                 # It may be ours: no upstream is told its name, and nobody is told that it is an upstream's.
-                raise StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
+                raise may_still_come(name)
             yield reader, Looked(name, record, [one for one in files if one.is_listed], show)
 
     def merge(self, identity: Identity, looked: Looked) -> Merged:

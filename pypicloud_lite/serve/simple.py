@@ -11,12 +11,13 @@ from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatu
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.errors import AuthenticationRequired, CameRound, PpcError, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.service import Listing, Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
 from pypicloud_lite.serve.pages import ProjectPage, files_html, list_html, list_json, project_html, project_json
-from pypicloud_lite.serve.visible import StillRebuilding, unknown
+from pypicloud_lite.serve.visible import unknown
 from pypicloud_lite.upstream.hops import hops
 
 
@@ -59,23 +60,25 @@ class SimpleApi:
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, name)
         with self._catalog.read(snapshot=False) as catalog:
+            # Before the project is read: a rebuild that ends in between would have brought it.
+            all_here = not self._mirror.showing.is_on or self._mirror.rebuilt.is_over(catalog)
             # The mirror shows nothing of its own: what counts there is whether the name is ours.
             record = catalog.project(self._default if index == self._mirror.index else index, name)
             show = self._mirror.showing.show(index, name, is_ours=record is not None)
             has_files = record is not None and record.file_count > 0 and index != self._mirror.index
             if not visible or (show is Show.NOTHING and not has_files):
                 raise unknown(catalog, self._gate, identity, name)
-            if record is None and catalog.state().rebuilding_since is not None:
+            if record is None and not all_here:
                 # It may be ours: no upstream is told its name, and nobody is told that it is an upstream's.
-                raise StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
+                raise may_still_come(name)
             if show is Show.NOTHING and record is not None:
                 key = ("project", index, name, form is Representation.JSON, root)
                 return Answer(self._cache.get(key, record.revision, lambda: self._own(catalog, record, form, root)))
         if show is Show.REDIRECT:
             return Moved(self._mirror.page_address(name))
+        if record is not None and record.status is ProjectStatus.QUARANTINED:
+            return Answer(Page.of(_written(ProjectPage.of(record, ()), form, root), record.serial))
         own = record if has_files else None
-        if own is not None and own.status is ProjectStatus.QUARANTINED:
-            return Answer(Page.of(_written(ProjectPage.of(own, ()), form, root), own.serial))
         return self._merged(identity, index, name, own, form, root, show)
 
     def _own(self, catalog: CatalogReader, record: ProjectRecord, form: Representation, root: str) -> Page:
@@ -135,7 +138,7 @@ class SimpleApi:
     def upstream_names(self, identity: Identity) -> tuple[int, Iterator[str]]:
         """A number that changes with the upstream's list of projects, and the list; see :meth:`Mirror.listed_names`."""
         self._gate.require_login_where_private(identity)
-        return self._mirror.listed_names(may_ask=identity.is_authenticated)
+        return self._mirror.listed_names(may_ask=self._gate.may_fill_cache(identity))
 
     def files(self, identity: Identity, index: IndexName) -> Page:
         """Every file that the caller may read; an empty page at worst. Costs a query for each 1,000 files."""

@@ -252,8 +252,12 @@ class FileViews:
             length = [("Content-Length", str(size))] if size is not None else []
             return stream("200 OK", [*headers, *length], [])
         reader = self._mirrored.open(coming)
-        length = [("Content-Length", str(reader.size))] if reader.size is not None else []
-        return stream("200 OK", [*headers, *length], reader)
+        if reader.size is not None:
+            return stream("200 OK", [*headers, ("Content-Length", str(reader.size))], reader)
+        # To a proxy of HTTP/1.0 the end of the connection is the end of the file, also of one that broke off: it must
+        # not keep that under the name of the whole.
+        untold = [header for header in headers if header[0] not in {"ETag", "Cache-Control"}]
+        return stream("200 OK", [*untold, ("Cache-Control", "no-store")], reader)
 
     def _scope(self, request: Request) -> str:
         return "private" if self._identity(request).is_authenticated else "public"

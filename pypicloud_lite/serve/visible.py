@@ -9,15 +9,8 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import ProjectRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import CatalogUnavailable, PpcError
+from pypicloud_lite.kernel.errors import PpcError, StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-
-
-class StillRebuilding(CatalogUnavailable):
-    """The first rebuild of an empty catalog runs: what is not there yet may still come."""
-
-    code = "still-rebuilding"
-    retry_after = 10
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -208,11 +208,22 @@ def _link(package: DistributionPackage, page: str, project: ProjectName) -> Link
         yanked=package.is_yanked,
         yanked_reason=_line(package.yanked_reason),
         size=package.size if package.size is not None and package.size >= 0 else None,
-        upload_time=None if uploaded is None else (uploaded if uploaded.tzinfo else uploaded.replace(tzinfo=UTC)),
+        upload_time=_moment(uploaded),
         core_metadata=sound(package.metadata_digests or {}) if package.has_metadata else None,
         gpg_sig=package.has_sig,
         provenance=provenance if provenance and provenance.startswith("https://") else None,
     )
+
+
+_EARLIEST, _LATEST = 1990, 2200
+"""Years in which anything can have been uploaded."""
+
+
+def _moment(uploaded: datetime | None) -> datetime | None:
+    """In UTC; None for what no upload can have been: nobody has to reckon with it then."""
+    if uploaded is None or not _EARLIEST <= uploaded.year <= _LATEST:
+        return None
+    return uploaded.astimezone(UTC) if uploaded.tzinfo else uploaded.replace(tzinfo=UTC)
 
 
 def _basename(url: str) -> str:

@@ -19,6 +19,7 @@ from pypicloud_lite.mirror.identity import ServerName
 from pypicloud_lite.mirror.names import MirrorNames
 from pypicloud_lite.mirror.page_store import PageStore
 from pypicloud_lite.mirror.pages import MirrorPages
+from pypicloud_lite.mirror.rebuilt import FirstRebuild
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
@@ -55,6 +56,7 @@ def build_mirror(
     fetching = Fetching(MIRROR_INDEX, FetchStore(database, MIRROR_INDEX), storage, catalog, ingest, usage, clock)
     return Mirror(
         showing=showing,
+        rebuilt=FirstRebuild(),
         curation=curation,
         pages=MirrorPages(store, asking, curation, room, WaitingRoom(_OTHERS), usage, clock, times),
         names=MirrorNames(database, MIRROR_INDEX, upstreams, room, clock),
@@ -84,6 +86,7 @@ def mirror_chores(mirror: Mirror, eviction: Eviction, settings: MirrorSettings) 
     chores: dict[str, Callable[[], object]] = {
         "write down what the mirror did": mirror.usage.write,
         "forget what the mirror does not need": mirror.forget,
+        "forget uses of files that are gone": eviction.forget_uses,
     }
     if settings.quota is not None:
         quota = settings.quota

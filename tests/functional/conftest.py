@@ -151,7 +151,10 @@ def make_mirror(
     def make(fallback: str = "cache", **settings: str) -> World:
         given = {name.replace("__", "."): value for name, value in settings.items()}
         raw = {"pypi.fallback": fallback, "pypi.fallback_base_url": upstream_index.url, **given}
-        return make_world(raw, clock=clock)
+        world = make_world(raw, clock=clock)
+        # Else every name may still turn out to be ours.
+        world.services.first_rebuild().settle_trivial()
+        return world
 
     return make
 

@@ -305,6 +305,29 @@ def test_size_that_nobody_knows_before(make_mirror: MakeMirror, index: FakeIndex
     index.fault = lambda _path: Fault(stream=lambda: iter([data]))
     answer = world.get(path)
     assert answer.body == data
+    # Behind a proxy of HTTP/1.0 it could break off unseen.
+    assert (answer.headers["Cache-Control"], "ETag" in answer.headers) == ("no-store", False)
+
+
+def test_more_files_than_a_process_brings_at_a_time_are_refused_at_once(
+    make_mirror: MakeMirror, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pypicloud_lite.mirror.fetching._AT_ONCE", 1)
+    world = make_mirror()
+    paths = [path_of(world, "large", LARGE), path_of(world, "demo", DEMO.filename)]
+    data, going = index.projects["large"][LARGE].data, threading.Event()
+
+    def slowly():
+        yield data[: len(data) // 2]
+        going.wait(20)
+        yield data[len(data) // 2 :]
+
+    index.fault = lambda _path: Fault(stream=slowly)
+    coming = chunks(world, paths[0])
+    first = next(coming)
+    world.get(paths[1], status=503)
+    going.set()
+    assert first + b"".join(coming) == data
 
 
 def test_file_that_is_no_archive_is_passed_on_and_kept_without_a_description(
@@ -386,7 +409,7 @@ def test_cached_files_outlive_the_database_and_stay_told_apart(
     wait_for(lambda: is_kept(world, DEMO.filename))
     index.fault = lambda _path: Fault(reset=True)
     other = make_mirror(db__url=f"sqlite:///{tmp_path}/other.sqlite")
-    other.services.resync()
+    other.services.resync_or_first()
     assert other.get(path).body == DEMO.data
     assert other.services.eviction.space().files == 1
     with other.services.catalog.read() as catalog:
@@ -400,7 +423,7 @@ def test_hash_of_what_is_kept_is_a_first_seen_hash_too(
     world.get(path_of(world, "demo", DEMO.filename))
     wait_for(lambda: is_kept(world, DEMO.filename))
     other = make_mirror(db__url=f"sqlite:///{tmp_path}/other.sqlite")
-    other.services.resync()
+    other.services.resync_or_first()
     index.add("demo", DEMO.filename, b"changed while the database was lost")
     assert [file["filename"] for file in other.project("demo")["files"]] == [SDIST.filename]
 

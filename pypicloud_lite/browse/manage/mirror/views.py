@@ -98,8 +98,9 @@ class MirrorManagement:
     def _refresh(self, project: ProjectName) -> None:
         services = self._services
         with services.catalog.read(snapshot=False) as reader:
+            all_here = services.mirror.rebuilt.is_over(reader)
             is_ours = reader.project(services.index, project) is not None
-            rebuilding = not is_ours and reader.state().rebuilding_since is not None
+            rebuilding = not is_ours and not all_here
         if rebuilding:
             raise Conflict(f"The index is being rebuilt, and project {project} may still be ours: try again later")
         shows = (services.index, services.mirror.index)
