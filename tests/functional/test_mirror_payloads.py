@@ -76,6 +76,7 @@ def draw(tmp_path: Path, wait_for: Callable, is_kept: Callable) -> Callable[[str
             fill(index, payload)
             settings = {"pypi.fallback": "cache", "pypi.fallback_base_url": index.url}
             world = World(folder, settings, clock)
+            world.services.first_rebuild().settle_trivial()
             try:
                 return pages(world, index, clock, payload, lambda *what: wait_for(lambda: is_kept(*what)))
             finally:
