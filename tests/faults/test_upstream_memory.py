@@ -114,9 +114,11 @@ def test_t25_two_hundred_thousand_names(index: FakeIndex, kind: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", LISTS)
 def test_t25_a_million_names(index: FakeIndex, kind: str, note) -> None:
-    said = asked(index, LISTS[kind](1_000_000))
+    # Of one kind all of them; the others show that memory does not grow with the list as it did.
+    count = 1_000_000 if kind == "JSON, packed" else 300_000
+    said = asked(index, LISTS[kind](count))
     note(f"{kind}: +{said['grown'] >> 20} MiB")
-    assert (said["error"], said["count"], said["walked"]) == (None, 1_000_001, 1_000_001)
+    assert (said["error"], said["count"], said["walked"]) == (None, count + 1, count + 1)
     assert said["grown"] <= MAY_GROW
 
 
