@@ -67,8 +67,13 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write down what the worker has kept for later."""
+    """Write down what the worker has kept for later.
+
+    Told to end once more by then, as after a reload, it goes on ending: a signal in the middle of the interpreter's own
+    clearing up would be a traceback in the log.
+    """
     del server
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     housekeeping = getattr(worker.wsgi, "housekeeping", None)
     if housekeeping is not None:
         housekeeping.stop()
