@@ -125,7 +125,7 @@ def test_F25_more_of_them_find_what_one_has_and_end_when_none_has(make_ring, lin
     asked = ring.pages_asked("nothing")
     assert set(at_once(ring, ["nothing"], clients=1)) == {404}
     # Known by now, to everybody.
-    assert ring.pages_asked("nothing") == asked + count
+    assert ring.pages_asked("nothing") <= asked + count
 
 
 def test_F25_name_that_only_the_second_upstream_of_one_has(make_ring, index: FakeIndex) -> None:
