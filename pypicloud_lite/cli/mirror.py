@@ -18,7 +18,6 @@ from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import NotFound, PpcError
 from pypicloud_lite.kernel.names import ProjectName
 from pypicloud_lite.mirror.eviction import Cached
-from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.settings.values import parse_size
 
@@ -188,11 +187,9 @@ def _confirm(what: str) -> None:
 
 def _is_ours(operator: Operator, project: ProjectName) -> bool:
     with operator.services.catalog.read(snapshot=False) as catalog:
-        all_here = operator.services.mirror.rebuilt.is_over(catalog)
-        is_ours = catalog.project(operator.index, project) is not None
-    if not is_ours and not all_here:
-        raise may_still_come(project)
-    return is_ours
+        found = operator.services.mirror.ours.find(catalog, project)
+    found.require_known()
+    return found.record is not None
 
 
 def _require_mirror(operator: Operator) -> None:

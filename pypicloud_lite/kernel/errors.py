@@ -124,6 +124,11 @@ class StillRebuilding(CatalogUnavailable):
     code = "still-rebuilding"
     retry_after = 10
 
+    @classmethod
+    def of_project(cls, project: object) -> StillRebuilding:
+        """What is said of a project that is not there yet."""
+        return cls(f"The index is being rebuilt and project {project} may still come: try again")
+
 
 class CommitUnknown(CatalogUnavailable):
     """The database broke off while it committed: the change may have happened."""

@@ -50,7 +50,7 @@ class Listings:
             project = catalog.project(index, name)
             files = catalog.files(index, name)
             if project is None and catalog.state().rebuilding_since is not None:
-                raise StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
+                raise StillRebuilding.of_project(name)
         if project is None or not visible or not _shows(project.status, identity):
             files = []
         return Listed(

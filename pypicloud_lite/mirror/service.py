@@ -20,9 +20,9 @@ from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
 from pypicloud_lite.mirror.listing import listed
 from pypicloud_lite.mirror.names import MirrorNames
+from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.page_store import PageRow
 from pypicloud_lite.mirror.pages import MirrorPages, Seen
-from pypicloud_lite.mirror.rebuilt import FirstRebuild
 from pypicloud_lite.mirror.rounds import came_round_for
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
@@ -77,7 +77,7 @@ class Mirror:
     """The built-in mirror index, of its parts. Making it asks nobody."""
 
     showing: Showing
-    rebuilt: FirstRebuild
+    ours: Ours
     curation: Curation
     pages: MirrorPages
     names: MirrorNames

@@ -92,11 +92,9 @@ class MirroredDownloads:
 
     def _shows(self, catalog: CatalogReader, index: IndexName, project: ProjectName) -> bool:
         """Whether the index shows the upstream's files of a project as its own; never what may be ours."""
-        all_here = self._mirror.rebuilt.is_over(catalog)
-        ours = catalog.project(self._default, project)
-        if ours is None and not all_here:
-            return False
-        if ours is not None and ours.status is ProjectStatus.QUARANTINED:
+        found = self._mirror.ours.find(catalog, project)
+        ours = found.record
+        if found.may_still_come or (ours is not None and ours.status is ProjectStatus.QUARANTINED):
             return False
         return self._mirror.showing.show(index, project, is_ours=ours is not None) is Show.FILES
 

@@ -26,7 +26,6 @@ from pypicloud_lite.kernel.errors import (
     UpstreamError,
 )
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.service import FileWithheld, Listing, Mirror, Read
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Show
 from pypicloud_lite.serve.shown import Place, ShownFile
@@ -158,23 +157,16 @@ class Projects:
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, name)
         with self._catalog.read(snapshot=False) as reader:
-            # Before the project is read: a rebuild that ends in between would have brought it.
-            all_here = not self._mirror.showing.is_on or self._mirror.rebuilt.is_over(reader)
             # The files of a hidden one are not read: they would take their time.
-            record, files = (
-                reader.project_with_files(self._index, name)
-                if visible and with_files
-                else (reader.project(self._index, name), ())
-            )
+            found = self._mirror.ours.find(reader, name, with_files=visible and with_files)
+            record = found.record
             show = self._mirror.showing.show(self._index, name, is_ours=record is not None)
             if record is not None and record.status is ProjectStatus.QUARANTINED:
                 visible, show = visible and identity.is_admin, Show.NOTHING
             if not visible or (show is Show.NOTHING and (record is None or not record.file_count)):
                 raise unknown(reader, self._gate, identity, name)
-            if record is None and not all_here:
-                # It may be ours: no upstream is told its name, and nobody is told that it is an upstream's.
-                raise may_still_come(name)
-            yield reader, Looked(name, record, [one for one in files if one.is_listed], show)
+            found.require_known()
+            yield reader, Looked(name, record, [one for one in found.files if one.is_listed], show)
 
     def merge(self, identity: Identity, looked: Looked) -> Merged:
         """With what the upstream lists; asks it where the caller may have it asked. No scope may be open.

@@ -11,7 +11,6 @@ from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatu
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.errors import AuthenticationRequired, CameRound, PpcError, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.service import Listing, Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.cache import Page, PageCache
@@ -40,12 +39,11 @@ class Answer:
 class SimpleApi:
     """Pages of one catalog; a warm page of our own files costs one indexed query, with an upstream's two more."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, mirror: Mirror, default: IndexName) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, mirror: Mirror) -> None:
         self._catalog = catalog
         self._gate = gate
         self._cache = cache
         self._mirror = mirror
-        self._default = default
 
     @property
     def mirrors(self) -> bool:
@@ -60,17 +58,14 @@ class SimpleApi:
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, name)
         with self._catalog.read(snapshot=False) as catalog:
-            # Before the project is read: a rebuild that ends in between would have brought it.
-            all_here = not self._mirror.showing.is_on or self._mirror.rebuilt.is_over(catalog)
-            # The mirror shows nothing of its own: what counts there is whether the name is ours.
-            record = catalog.project(self._default if index == self._mirror.index else index, name)
+            found = self._mirror.ours.find(catalog, name)
+            record = found.record
             show = self._mirror.showing.show(index, name, is_ours=record is not None)
+            # The mirror shows nothing of its own: what counts there is whether the name is ours.
             has_files = record is not None and record.file_count > 0 and index != self._mirror.index
             if not visible or (show is Show.NOTHING and not has_files):
                 raise unknown(catalog, self._gate, identity, name)
-            if record is None and not all_here:
-                # It may be ours: no upstream is told its name, and nobody is told that it is an upstream's.
-                raise may_still_come(name)
+            found.require_known()
             if show is Show.NOTHING and record is not None:
                 key = ("project", index, name, form is Representation.JSON, root)
                 return Answer(self._cache.get(key, record.revision, lambda: self._own(catalog, record, form, root)))

@@ -35,5 +35,5 @@ def visible_project(
 def unknown(reader: CatalogReader, gate: Gate, identity: Identity, name: ProjectName) -> PpcError:
     """What is said of a project that is not there: while the first rebuild runs, that it may still come."""
     if reader.state().rebuilding_since is not None:
-        return StillRebuilding(f"The index is being rebuilt and project {name} may still come: try again")
+        return StillRebuilding.of_project(name)
     return gate.unknown(identity, name)

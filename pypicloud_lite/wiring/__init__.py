@@ -323,7 +323,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
-        simple=SimpleApi(catalog, gate, pages, mirror, index),
+        simple=SimpleApi(catalog, gate, pages, mirror),
         projects=projects,
         descriptions=Descriptions(catalog, gate, pages),
         documents=ProjectDocuments(projects, pages, index),

@@ -17,9 +17,9 @@ from pypicloud_lite.mirror.fetching import Fetching
 from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
 from pypicloud_lite.mirror.names import MirrorNames
+from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.page_store import PageStore
 from pypicloud_lite.mirror.pages import MirrorPages
-from pypicloud_lite.mirror.rebuilt import FirstRebuild
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
@@ -56,7 +56,7 @@ def build_mirror(
     fetching = Fetching(MIRROR_INDEX, FetchStore(database, MIRROR_INDEX), storage, catalog, ingest, usage, clock)
     return Mirror(
         showing=showing,
-        rebuilt=FirstRebuild(),
+        ours=Ours(default, has_mirror=showing.is_on),
         curation=curation,
         pages=MirrorPages(store, asking, curation, room, WaitingRoom(_OTHERS), usage, clock, times),
         names=MirrorNames(database, MIRROR_INDEX, upstreams, room, clock),

@@ -13,7 +13,6 @@ from pypicloud_lite.indexes.page_file import PageFile
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import NotFound, PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.mirror.rebuilt import may_still_come
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.mirror.transfers import HasCome
@@ -48,11 +47,10 @@ class Mirrored:
     def offer(self, project: ProjectName) -> Offer | None:
         """What the default index lists; None where nobody has the project. Offline: only files that are here."""
         with self._catalog.read(snapshot=False) as catalog:
-            all_here = not self._mirror.showing.is_on or self._mirror.rebuilt.is_over(catalog)
-            record, files = catalog.project_with_files(self._index, project)
-        if record is None and not all_here:
-            raise may_still_come(project)
-        own = [PageFile.of(one) for one in files if one.is_listed]
+            found = self._mirror.ours.find(catalog, project, with_files=True)
+        found.require_known()
+        record = found.record
+        own = [PageFile.of(one) for one in found.files if one.is_listed]
         show = self._mirror.showing.show(self._index, project, is_ours=record is not None)
         if show is Show.NOTHING and record is None and self._mirror.showing.is_on:
             # mirror.enabled alone: what can be had by the mirror's own address.

@@ -98,11 +98,9 @@ class MirrorManagement:
     def _refresh(self, project: ProjectName) -> None:
         services = self._services
         with services.catalog.read(snapshot=False) as reader:
-            all_here = services.mirror.rebuilt.is_over(reader)
-            is_ours = reader.project(services.index, project) is not None
-            rebuilding = not is_ours and not all_here
-        if rebuilding:
-            raise Conflict(f"The index is being rebuilt, and project {project} may still be ours: try again later")
+            found = services.mirror.ours.find(reader, project)
+        found.require_known()
+        is_ours = found.record is not None
         shows = (services.index, services.mirror.index)
         if all(services.mirror.showing.show(one, project, is_ours=is_ours) in _NOT_ASKED for one in shows):
             raise Conflict(_why_not(project, is_ours=is_ours))
