@@ -61,6 +61,15 @@ class Gate:
             return NotFound(f"There is no project {project} here: check its name, or ask an administrator for access")
         return AuthenticationRequired(f"Log in to see whether there is a project {project} here")
 
+    def nowhere(self, identity: Identity, project: ProjectName, *, may_ask: bool) -> PpcError:
+        """The answer for a project that is neither here nor known to be upstream; ``may_ask``: whether it was asked.
+
+        Who may not have it asked and sent no password is asked for one: then it may be another answer.
+        """
+        if not may_ask and not identity.is_authenticated:
+            return AuthenticationRequired(f"Log in to have project {project} looked for in the index upstream")
+        return self.unknown(identity, project)
+
     def require(self, identity: Identity, permission: Permission, project: ProjectName) -> None:
         """Raise 401 for an anonymous caller, 403 for a known one."""
         if self.allows(identity, permission, project):

@@ -18,7 +18,6 @@ from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatu
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import (
-    AuthenticationRequired,
     InvalidName,
     InvalidRequest,
     NotFound,
@@ -183,16 +182,14 @@ class Projects:
                 raise
             failure = error
         if own is None and (listing is None or not (may_ask or listing.read().files)):
-            raise self.nothing(identity, name, may_ask=may_ask)
+            raise self._gate.nowhere(identity, name, may_ask=may_ask)
         with self._catalog.read(snapshot=False) as reader:
             kept, cached = reader.project_with_files(self._mirror.index, name)
         return Merged(looked, listing, failure, may_ask, kept, cached)
 
-    def nothing(self, identity: Identity, name: ProjectName, *, may_ask: bool) -> PpcError:
-        """What is said where there is nothing: who may not have it fetched and sent no password is asked for one."""
-        if not may_ask and not identity.is_authenticated:
-            return AuthenticationRequired(f"Log in to have project {name} looked for in the index upstream")
-        return self._gate.unknown(identity, name)
+    def nowhere(self, identity: Identity, name: ProjectName, *, may_ask: bool) -> PpcError:
+        """What is said of a project that is nowhere, to this caller."""
+        return self._gate.nowhere(identity, name, may_ask=may_ask)
 
     def core(self, merged: Merged, version: str, files: Sequence[ShownFile], author: Author) -> Core:
         """Core metadata of a release: of our own files, of cached ones, or METADATA of a wheel, which is asked for.

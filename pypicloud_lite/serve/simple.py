@@ -9,7 +9,7 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import AuthenticationRequired, CameRound, PpcError, UpstreamError
+from pypicloud_lite.kernel.errors import CameRound, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.service import Listing, Mirror
 from pypicloud_lite.mirror.showing import Show
@@ -100,12 +100,12 @@ class SimpleApi:
                 raise
             failed = True
         if listing is None and own is None:
-            raise self._nothing(identity, name, may_ask=may_ask)
+            raise self._gate.nowhere(identity, name, may_ask=may_ask)
 
         def draw() -> Page:
             read = listing.read() if listing is not None else None
             if own is None and not may_ask and (read is None or not read.files):
-                raise self._nothing(identity, name, may_ask=may_ask)
+                raise self._gate.nowhere(identity, name, may_ask=may_ask)
             ours = self._files(own) if own is not None else ()
             page = ProjectPage.merged(name, own, ours, read)
             return Page.of(_written(page, form, root), page.serial)
@@ -123,12 +123,6 @@ class SimpleApi:
     def _files(self, own: ProjectRecord) -> Sequence[FileRecord]:
         with self._catalog.read(snapshot=False) as catalog:
             return catalog.files(own.index, own.name)
-
-    def _nothing(self, identity: Identity, name: ProjectName, *, may_ask: bool) -> PpcError:
-        """Whoever may not have it fetched and sent no password is asked for one: then it may be another answer."""
-        if not may_ask and not identity.is_authenticated:
-            return AuthenticationRequired(f"Log in to have project {name} looked for in the index upstream")
-        return self._gate.unknown(identity, name)
 
     def upstream_names(self, identity: Identity) -> tuple[int, Iterator[str]]:
         """A number that changes with the upstream's list of projects, and the list; see :meth:`Mirror.listed_names`."""

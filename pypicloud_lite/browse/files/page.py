@@ -151,7 +151,7 @@ class FilePages:
         if not self._gate.allows(identity, Permission.FILL_CACHE, name):
             if identity.is_authenticated:
                 return None
-            raise self._projects.nothing(identity, name, may_ask=False)
+            raise self._gate.nowhere(identity, name, may_ask=False)
         wanted = self._mirror.wanted(name, filename, author, may_ask=True)
         if wanted is None:
             return None

@@ -108,7 +108,7 @@ class ProjectDocuments:
         """Raises where METADATA is to be had, and its upstream does not answer: a document without is no answer."""
         whole = merged.whole()
         if not whole.files:
-            raise self._projects.nothing(identity, wish.name, may_ask=merged.may_ask)
+            raise self._projects.nowhere(identity, wish.name, may_ask=merged.may_ask)
         releases = Releases.of(whole.files)
         release = wish.find(releases)
         core = self._projects.core(merged, release.version, release.files, author)
@@ -118,6 +118,6 @@ class ProjectDocuments:
         """Where an upstream has such documents, if its Simple API lies where that of the public PyPI does."""
         simple = self._projects.upstream_address
         if not simple.endswith(_SIMPLE):
-            raise self._projects.nothing(identity, wish.name, may_ask=True)
+            raise self._projects.nowhere(identity, wish.name, may_ask=True)
         version = "" if wish.version is None else f"{quote(wish.version, safe='')}/"
         return Elsewhere(f"{simple.removesuffix(_SIMPLE)}/pypi/{wish.name}/{version}json")
