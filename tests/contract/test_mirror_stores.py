@@ -125,17 +125,19 @@ def test_what_was_known_of_a_project_outlives_its_absence(pages: PageStore) -> N
 
 
 def test_names_that_nobody_has_are_forgotten_after_a_while(pages: PageStore) -> None:
-    for number, name in enumerate(("missing", "failing", "asked", "recent")):
-        project = ProjectName(name)
-        at = NOW + timedelta(days=2) if name == "recent" else NOW
-        pages.claim(project, at, 30)
-        if name in {"missing", "recent"}:
-            pages.settle_absent(project, at, 60)
-        elif name == "failing":
-            pages.settle_error(project, UpstreamTimedOut(f"error {number}"), at, 2)
+    later = NOW + timedelta(days=2)
+    names = {name: ProjectName(name) for name in ("missing", "failing", "died", "gave-back", "recent", "asking")}
+    tokens = {
+        name: pages.claim(project, later if name in {"recent", "asking"} else NOW, 30)
+        for name, project in names.items()
+    }
+    pages.settle_absent(names["missing"], NOW, 60)
+    pages.settle_absent(names["recent"], later, 60)
+    pages.settle_error(names["failing"], UpstreamTimedOut("no answer"), NOW, 2)
+    pages.release(names["gave-back"], tokens["gave-back"])
     assert pages.totals(NOW) == {"pages": 0, "stale": 0, "missing": 2}
-    assert pages.prune(NOW + timedelta(days=1)) == 2
-    assert [pages.look(ProjectName(name)) is None for name in ("missing", "failing", "recent")] == [True, True, False]
+    assert pages.prune(NOW + timedelta(days=1)) == 4
+    assert [name for name, project in names.items() if pages.look(project) is not None] == ["recent", "asking"]
 
 
 def test_totals_tell_old_pages_from_fresh_ones(pages: PageStore) -> None:
