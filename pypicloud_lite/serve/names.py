@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pypicloud_lite.serve.negotiation import Coding, Representation, choose_coding
-from pypicloud_lite.serve.pages import API_VERSION
+from pypicloud_lite.serve.pages import list_html, list_json
 from pypicloud_lite.web.conditional import matches
 from pypicloud_lite.web.responses import PlainResponse, not_modified, stream
 
-_BATCH = 2000
 _WORD = 2**64 - 1
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -32,29 +31,10 @@ def send_names(
     if matches(environ.get("HTTP_IF_NONE_MATCH"), etag):
         return not_modified(headers)
     headers.append(("Content-Type", content_type))
-    pieces = names_json(names, 0) if form is Representation.JSON else names_html(names, 0)
+    pieces = (list_json if form is Representation.JSON else list_html)(names, 0)
     if packs:
         return stream("200 OK", [*headers, ("Content-Encoding", "gzip")], gzipped(pieces))
     return stream("200 OK", headers, pieces)
-
-
-def names_json(names: Iterable[str], serial: int) -> Iterator[bytes]:
-    """PEP 691, the same as :func:`~pypicloud_lite.serve.pages.list_json`."""
-    yield f'{{"meta":{{"api-version":"{API_VERSION}","_last-serial":{serial}}},"projects":['.encode()
-    comma = ""
-    for batch in _batches(names):
-        yield (comma + ",".join(f'{{"name":"{name}"}}' for name in batch)).encode()
-        comma = ","
-    yield b"]}"
-
-
-def names_html(names: Iterable[str], serial: int) -> Iterator[bytes]:
-    """PEP 503, the same as :func:`~pypicloud_lite.serve.pages.list_html`."""
-    head = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="pypi:repository-version" '
-    yield f'{head}content="{API_VERSION}">\n<title>Simple index</title>\n</head>\n<body>\n'.encode()
-    for batch in _batches(names):
-        yield "".join(f'<a href="{name}/">{name}</a><br>\n' for name in batch).encode()
-    yield f"</body>\n</html>\n<!--SERIAL {serial}-->\n".encode()
 
 
 def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -64,14 +44,3 @@ def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if packed := packer.compress(piece):
             yield packed
     yield packer.flush()
-
-
-def _batches(names: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for name in names:
-        batch.append(name)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

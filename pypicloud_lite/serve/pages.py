@@ -7,9 +7,10 @@ Sources: PEP 503, 592, 629, 658/714, 691, 700, 792 and the living specification.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from typing import Any
 
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
@@ -20,6 +21,7 @@ from pypicloud_lite.mirror.service import Read
 
 API_VERSION = "1.4"
 
+_BATCH = 2000
 _BEST = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
 _HTML_HEAD = (
     '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -93,23 +95,22 @@ def project_html(page: ProjectPage, root: str) -> bytes:
     return "".join(out).encode()
 
 
-def list_json(names: Sequence[ProjectName], serial: int) -> bytes:
-    """The list of projects, PEP 691."""
-    return json.dumps(
-        {
-            "meta": {"api-version": API_VERSION, "_last-serial": serial},
-            "projects": [{"name": str(name)} for name in names],
-        },
-        separators=(",", ":"),
-    ).encode()
+def list_json(names: Iterable[str], serial: int) -> Iterator[bytes]:
+    """The list of projects, PEP 691; in pieces, of normalised names, of which there may be a million."""
+    yield f'{{"meta":{{"api-version":"{API_VERSION}","_last-serial":{serial}}},"projects":['.encode()
+    comma = ""
+    for batch in _batches(names):
+        yield (comma + ",".join(f'{{"name":"{name}"}}' for name in batch)).encode()
+        comma = ","
+    yield b"]}"
 
 
-def list_html(names: Sequence[ProjectName], serial: int) -> bytes:
-    """The list of projects, PEP 503."""
-    out = [_HTML_HEAD, "<title>Simple index</title>\n</head>\n<body>\n"]
-    out.extend(f'<a href="{name}/">{name}</a><br>\n' for name in names)
-    out.append(f"</body>\n</html>\n<!--SERIAL {serial}-->\n")
-    return "".join(out).encode()
+def list_html(names: Iterable[str], serial: int) -> Iterator[bytes]:
+    """The list of projects, PEP 503; in pieces, as :func:`list_json`."""
+    yield f"{_HTML_HEAD}<title>Simple index</title>\n</head>\n<body>\n".encode()
+    for batch in _batches(names):
+        yield "".join(f'<a href="{name}/">{name}</a><br>\n' for name in batch).encode()
+    yield f"</body>\n</html>\n<!--SERIAL {serial}-->\n".encode()
 
 
 def files_html(files: Iterable[FileRecord], root: str) -> bytes:
@@ -118,6 +119,12 @@ def files_html(files: Iterable[FileRecord], root: str) -> bytes:
     out.extend(_html_file(PageFile.of(record), root) for record in files)
     out.append("</body>\n</html>\n")
     return "".join(out).encode()
+
+
+def _batches(names: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(names)
+    while batch := list(islice(left, _BATCH)):
+        yield batch
 
 
 def _order(file: PageFile) -> tuple[Any, str]:

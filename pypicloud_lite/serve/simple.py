@@ -164,7 +164,7 @@ class SimpleApi:
                 ]
                 serial = max((record.serial for record in shown), default=0)
                 write = list_json if form is Representation.JSON else list_html
-                return Page.of(write([record.name for record in shown], serial), serial)
+                return Page.of(b"".join(write((record.name.value for record in shown), serial)), serial)
 
             key = ("projects", index, self._gate.view_key(identity), form is Representation.JSON)
             return self._cache.get(key, revision, draw)
