@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -20,6 +17,7 @@ from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.mirror.flights import Flights, WaitingRoom
 from pypicloud_lite.mirror.tables import mirror_names
+from pypicloud_lite.upstream.packed import merged, names_in
 from pypicloud_lite.upstream.port import NotModified, Upstream, UpstreamNames, Validator
 
 _log = structlog.get_logger("pypicloud_lite.mirror")
@@ -29,8 +27,6 @@ _PAUSE = 60.0
 _TURN = 300.0
 """Seconds: more than twice what an upstream may take."""
 _PATIENCE = 90.0
-_PIECE = 64 * 1024
-_BATCH = 5000
 _n = mirror_names.c
 
 
@@ -62,39 +58,36 @@ class MirrorNames:
     def see(self, *, ask: bool = True) -> int:
         """Have the lists asked for where they are old, and give a number that changes with them.
 
-        One query for each upstream where they are fresh. An old list stands, while it is asked for and where its
-        upstream gives no answer; ``UpstreamError`` where there is none at all.
+        One query where all are fresh. An old list stands, while it is asked for and where its upstream gives no
+        answer; ``UpstreamError`` where there is none at all.
         """
+        rows = self._rows()
         failed: UpstreamError | None = None
-        if ask:
-            for upstream in self._upstreams:
-                try:
-                    self._freshen(upstream)
-                except UpstreamError as error:
-                    failed = error
-        rows = [row for row in self._rows() if row.has_content]
-        if not rows:
+        for upstream in self._upstreams if ask else ():
+            try:
+                if self._freshen(upstream, rows.get(_key(upstream))):
+                    rows = self._rows()
+            except UpstreamError as error:
+                failed = error
+        revisions = tuple(row.revision for row in rows.values() if row.has_content)
+        if not revisions:
             raise failed or UpstreamUnavailable("The index upstream has not listed its projects yet: try again", 2)
-        return hash(tuple(row.revision for row in rows))
+        return hash(revisions)
 
     def names(self) -> Iterator[str]:
-        """Normalised names in order, each once; a query and some hundred kB for each upstream, however many."""
-        before = ""
-        for name in heapq.merge(*(self._of(row.upstream) for row in self._rows() if row.has_content)):
-            if name != before:
-                yield name
-            before = name
+        """Normalised names in order, each once; a query and some MB for each upstream, however many."""
+        return merged(self._of(upstream) for upstream in self._upstreams)
 
-    def _freshen(self, upstream: Upstream) -> None:
-        now = self._clock()
-        row = next((row for row in self._rows() if row.upstream == upstream.name[:255]), None)
-        if row is not None and row.fresh_until is not None and now < row.fresh_until:
-            return
+    def _freshen(self, upstream: Upstream, row: NamesRow | None) -> bool:
+        """Whether it was asked and answered; an old list is asked for in the background."""
+        if row is not None and row.fresh_until is not None and self._clock() < row.fresh_until:
+            return False
         if row is not None and row.has_content:
             self._flights.begin(upstream.name, lambda: self._ask(upstream))
-            return
+            return False
         with self._room.place():
             self._flights.once(upstream.name, lambda: self._ask(upstream), _PATIENCE)
+        return True
 
     def _ask(self, upstream: Upstream) -> None:
         row = self._claimed(upstream)
@@ -112,7 +105,7 @@ class MirrorNames:
             validator = said.freshness.validator
             self._settle(
                 upstream,
-                content=_packed(said.names),
+                content=said.names.to_bytes(),
                 etag=validator.etag,
                 last_modified=validator.last_modified,
                 # The same names are the same list, whatever the upstream named it by.
@@ -123,7 +116,7 @@ class MirrorNames:
             self._settle(upstream, **fresh)
         else:
             # It has no list: that is a list of nothing.
-            self._settle(upstream, content=_packed(()), etag=None, last_modified=None, revision=0, **fresh)
+            self._settle(upstream, content=b"", etag=None, last_modified=None, revision=0, **fresh)
 
     def _claimed(self, upstream: Upstream) -> NamesRow | None:
         now = self._clock()
@@ -132,13 +125,13 @@ class MirrorNames:
         with self._database.write() as connection:
             won = connection.execute(update(mirror_names).where(*self._where(upstream), free).values(**turn)).rowcount
         if not won:
-            key = {"index_name": str(self._index), "upstream": upstream.name[:255]}
+            key = {"index_name": str(self._index), "upstream": _key(upstream)}
             try:
                 with self._database.write() as connection:
                     connection.execute(insert(mirror_names), {**key, "revision": 0, **turn})
             except IntegrityError:
                 return None
-        row = next((row for row in self._rows() if row.upstream == upstream.name[:255]), None)
+        row = self._rows().get(_key(upstream))
         if row is None:
             raise UpstreamUnavailable("The list of projects was forgotten just now: try again", 1)
         return row
@@ -147,39 +140,25 @@ class MirrorNames:
         with self._database.write() as connection:
             connection.execute(update(mirror_names).where(*self._where(upstream)).values(asking_until=None, **values))
 
-    def _rows(self) -> list[NamesRow]:
-        asked = {upstream.name[:255] for upstream in self._upstreams}
+    def _rows(self) -> Mapping[str, NamesRow]:
         columns = (_n.upstream, _n.etag, _n.last_modified, _n.revision, _n.fresh_until)
-        statement = select(*columns, _n.content.is_not(None).label("has_content")).where(
-            _n.index_name == str(self._index)
+        asked = [_key(upstream) for upstream in self._upstreams]
+        statement = (
+            select(*columns, _n.content.is_not(None).label("has_content"))
+            .where(_n.index_name == str(self._index), _n.upstream.in_(asked))
+            .order_by(_n.upstream)
         )
         with self._database.read(snapshot=False) as connection:
-            rows = [NamesRow(**row) for row in connection.execute(statement.order_by(_n.upstream)).mappings()]
-        return [row for row in rows if row.upstream in asked]
+            return {row["upstream"]: NamesRow(**row) for row in connection.execute(statement).mappings()}
 
-    def _of(self, upstream: str) -> Iterator[str]:
-        mine = _n.index_name == str(self._index), _n.upstream == upstream
+    def _of(self, upstream: Upstream) -> Iterator[str]:
         with self._database.read(snapshot=False) as connection:
-            content = connection.execute(select(_n.content).where(*mine)).scalar()
-        if content is None:
-            return
-        decoder, rest, data = zlib.decompressobj(), b"", bytes(content)
-        while data:
-            *lines, rest = (rest + decoder.decompress(data, _PIECE)).split(b"\n")
-            data = decoder.unconsumed_tail
-            yield from (line.decode("ascii") for line in lines)
-        if rest:
-            yield rest.decode("ascii")
+            content = connection.execute(select(_n.content).where(*self._where(upstream))).scalar()
+        return names_in(content or b"")
 
     def _where(self, upstream: Upstream) -> tuple[ColumnElement[bool], ...]:
-        return _n.index_name == str(self._index), _n.upstream == upstream.name[:255]
+        return _n.index_name == str(self._index), _n.upstream == _key(upstream)
 
 
-def _packed(names: Iterable[str]) -> bytes:
-    """A line for each, packed without having them all at once."""
-    packer, packed, left = zlib.compressobj(3), bytearray(), iter(names)
-    before = ""
-    while batch := list(islice(left, _BATCH)):
-        packed += packer.compress((before + "\n".join(batch)).encode("ascii"))
-        before = "\n"
-    return bytes(packed + packer.flush())
+def _key(upstream: Upstream) -> str:
+    return upstream.name[:255]

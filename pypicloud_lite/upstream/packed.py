@@ -11,6 +11,8 @@ from itertools import islice
 
 _BLOCK = 4096
 _RUN = 50_000
+_LENGTH = 4
+"""Bytes that say how long a block is."""
 _PASSING, _LASTING = 1, 6
 """Levels of zlib: for what is read once more and forgotten, and for what is kept."""
 
@@ -24,13 +26,20 @@ class PackedNames:
     digest: str
 
     def __iter__(self) -> Iterator[str]:
-        for block in self.blocks:
-            yield from unpack(block)
+        return _unpacked(self.blocks)
+
+    def to_bytes(self) -> bytes:
+        """The names alone, as they are kept; see :func:`names_in`."""
+        return b"".join(len(block).to_bytes(_LENGTH) + block for block in self.blocks)
 
 
-def unpack(block: bytes) -> list[str]:
-    """The names of a block: some thousands."""
-    return zlib.decompress(block).decode("ascii").split("\n")
+def names_in(content: bytes) -> Iterator[str]:
+    """The names that :meth:`PackedNames.to_bytes` wrote; some thousands are unpacked at a time."""
+    view, at = memoryview(content), 0
+    while at < len(view):
+        start = at + _LENGTH
+        at = start + int.from_bytes(view[at:start])
+        yield from unpack(view[start:at])
 
 
 def merged(lists: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -83,9 +92,14 @@ class Packer:
             self._runs.append([zlib.compress(lines, _PASSING) for lines in _joined(ordered)])
 
 
-def _unpacked(blocks: list[bytes]) -> Iterator[str]:
+def _unpacked(blocks: Iterable[bytes]) -> Iterator[str]:
     for block in blocks:
         yield from unpack(block)
+
+
+def unpack(block: bytes | memoryview) -> list[str]:
+    """The names of a block: some thousands."""
+    return zlib.decompress(block).decode("ascii").split("\n")
 
 
 def _joined(names: Iterable[str]) -> Iterator[bytes]:

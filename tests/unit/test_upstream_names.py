@@ -11,7 +11,7 @@ import pytest
 
 from pypicloud_lite.kernel.errors import UpstreamNonsense, UpstreamTooLarge
 from pypicloud_lite.upstream.names import read_names
-from pypicloud_lite.upstream.packed import Packer, merged, unpack
+from pypicloud_lite.upstream.packed import Packer, merged, names_in, unpack
 from pypicloud_lite.upstream.port import Freshness, Validator
 
 JSON, HTML = "application/vnd.pypi.simple.v1+json", "text/html; charset=utf-8"
@@ -254,7 +254,7 @@ def test_packing():
     for name in shuffled:
         packer.add(name)
     packed = packer.finish()
-    assert list(packed) == names
+    assert list(packed) == list(names_in(packed.to_bytes())) == names
     assert packed.count == len(names)
     assert sum(map(len, packed.blocks)) < 2 * len(names)
     assert max(len(unpack(block)) for block in packed.blocks) <= 4096
@@ -267,6 +267,7 @@ def test_packing():
 def test_nothing_to_pack():
     packed = Packer().finish()
     assert (list(packed), packed.blocks, packed.count) == ([], (), 0)
+    assert list(names_in(packed.to_bytes())) == []
 
 
 def test_merging():
