@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from pypicloud_lite.db.engine import Database
+from pypicloud_lite.db.turns import take_turn
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.mirror.tables import mirror_fetches
 from pypicloud_lite.storage.port import Tail
@@ -63,23 +63,13 @@ class FetchStore:
 
     def claim(self, filename: str, now: datetime, seconds: float) -> str | None:
         """Take the turn for a file; the token that stands for it, or None where another process has it."""
-        token, until = secrets.token_hex(16), now + timedelta(seconds=seconds)
-        values = {"holder": token, "host": _host(), "place": None, "until": until}
-        key = {"index_name": str(self._index), "filename": filename}
-        try:
-            with self._database.write() as connection:
-                connection.execute(insert(mirror_fetches), {**key, **values})
-        except IntegrityError:
-            pass
-        else:
-            return token
+        token, free = secrets.token_hex(16), _f.until < now
         there = self.look(filename)
-        free = _f.until < now
         if there is not None and there.is_over:
             free = or_(free, _f.holder == there.holder)
-        take = update(mirror_fetches).where(*self._where(filename), free).values(**values)
-        with self._database.write() as connection:
-            return token if connection.execute(take).rowcount else None
+        key = {"index_name": str(self._index), "filename": filename}
+        turn = {"holder": token, "host": _host(), "place": None, "until": now + timedelta(seconds=seconds)}
+        return token if take_turn(self._database, mirror_fetches, key, free, turn) else None
 
     def tell(self, filename: str, token: str, until: datetime, tail: Tail | None = None) -> None:
         """Keep the turn for longer, and with ``tail`` say where the bytes are found."""

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, or_, select, update
 
 from pypicloud_lite.db.engine import Database
+from pypicloud_lite.db.turns import take_turn
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName
@@ -122,15 +122,9 @@ class MirrorNames:
         now = self._clock()
         turn = {"asking_until": now + timedelta(seconds=_TURN)}
         free = or_(_n.asking_until.is_(None), _n.asking_until < now)
-        with self._database.write() as connection:
-            won = connection.execute(update(mirror_names).where(*self._where(upstream), free).values(**turn)).rowcount
-        if not won:
-            key = {"index_name": str(self._index), "upstream": _key(upstream)}
-            try:
-                with self._database.write() as connection:
-                    connection.execute(insert(mirror_names), {**key, "revision": 0, **turn})
-            except IntegrityError:
-                return None
+        key = {"index_name": str(self._index), "upstream": _key(upstream)}
+        if not take_turn(self._database, mirror_names, key, free, turn):
+            return None
         row = self._rows().get(_key(upstream))
         if row is None:
             raise UpstreamUnavailable("The list of projects was forgotten just now: try again", 1)

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 
 from pypicloud_lite.db.engine import Database
-from pypicloud_lite.db.failures import violates
+from pypicloud_lite.db.turns import take_turn
 from pypicloud_lite.db.types import storable
 from pypicloud_lite.kernel.errors import UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import KnownPage, encode
-from pypicloud_lite.mirror.tables import mirror_pages, mirror_pages_taken
+from pypicloud_lite.mirror.tables import mirror_pages
 from pypicloud_lite.upstream.port import Validator
 
 _p = mirror_pages.c
@@ -98,28 +97,9 @@ class PageStore:
         token = secrets.token_hex(16)
         until = now + timedelta(seconds=seconds)
         free = or_(_p.asking_until.is_(None), _p.asking_until < now)
-        take = update(mirror_pages).where(*self._where(project), free).values(asking=token, asking_until=until)
-        with self._database.write() as connection:
-            if connection.execute(take).rowcount:
-                return token
-        try:
-            with self._database.write() as connection:
-                connection.execute(
-                    insert(mirror_pages),
-                    {
-                        "index_name": str(self._index),
-                        "project": project.value,
-                        "absent": False,
-                        "revision": 0,
-                        "asking": token,
-                        "asking_until": until,
-                    },
-                )
-        except IntegrityError as error:
-            if not violates(error, mirror_pages_taken):
-                raise
-            return None
-        return token
+        key = {"index_name": str(self._index), "project": project.value}
+        turn = {"asking": token, "asking_until": until}
+        return token if take_turn(self._database, mirror_pages, key, free, turn) else None
 
     def settle_page(
         self, project: ProjectName, page: KnownPage, upstream: str, validator: Validator, now: datetime, fresh: float

@@ -22,13 +22,13 @@ mirror_pages = Table(
     Column("project", name_type(PROJECT_NAME), nullable=False),
     # The page, as codec.py writes it; null where the upstream has no such project, or was never heard of it.
     Column("content", _bytes(), nullable=True),
-    Column("absent", Boolean, nullable=False),
+    Column("absent", Boolean, nullable=False, default=False),
     # Which upstream it is from, and what that one named it by.
     Column("upstream", text_type(), nullable=True),
     Column("etag", text_type(), nullable=True),
     Column("last_modified", text_type(), nullable=True),
     # Drawn anew when the content changes.
-    Column("revision", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, default=0),
     # The youngest file's time.
     Column("newest_at", UtcDateTime, nullable=True),
     # When an upstream last said that it is so, and from when on it is asked again.
@@ -50,13 +50,13 @@ mirror_pages = Table(
 mirror_names = Table(
     "mirror_names",
     metadata,
-    # What one upstream lists: its names, a line for each, packed; null until it was heard of.
+    # What one upstream lists, as PackedNames writes it; null until it was heard of.
     Column("index_name", name_type(INDEX_NAME), primary_key=True),
     Column("upstream", unicode_type(255), primary_key=True),
     Column("content", _bytes(), nullable=True),
     Column("etag", text_type(), nullable=True),
     Column("last_modified", text_type(), nullable=True),
-    Column("revision", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, default=0),
     Column("fresh_until", UtcDateTime, nullable=True),
     Column("asking_until", UtcDateTime, nullable=True),
     **TABLE_OPTIONS,
@@ -117,6 +117,3 @@ mirror_identity = Table(
     Column("value", name_type(32), nullable=False),
     **TABLE_OPTIONS,
 )
-
-mirror_pages_taken = next(one for one in mirror_pages.constraints if isinstance(one, UniqueConstraint))
-"""The constraint that decides who asks first for a project."""
