@@ -6,7 +6,16 @@ from collections.abc import Callable, Hashable
 
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.grants import as_grants, is_without_rules, rules_for
-from pypicloud_lite.access.model import EVERYONE, Identity, Permission, Right, Role, ScopeWord, Target
+from pypicloud_lite.access.model import (
+    EVERYONE,
+    Identity,
+    IndexRules,
+    Permission,
+    Right,
+    Role,
+    ScopeWord,
+    Target,
+)
 from pypicloud_lite.access.policy import Verdict, decide, judge, principals
 from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound, PermissionDenied, PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -18,74 +27,122 @@ _DOING = {
     Permission.YANK: "yank files of",
     Permission.ARCHIVE: "change the status of",
     Permission.GRANT: "change the rules of",
+    Permission.FORCE: "delete by force what is not to be deleted of",
+    Permission.TEST: "add test results to",
+    Permission.CONFIGURE: "configure the index of",
     Permission.ADMINISTER: "administer",
 }
 
 
-class Gate:
-    """Every permission is asked here, on the normalised name of the project that was found."""
+RulesOf = Callable[[IndexName], IndexRules | None]
+"""What the definition of an index says; None for the default index, whose rules are those of the server."""
 
-    def __init__(self, directory: Directory, index: IndexName) -> None:
+_FREE: RulesOf = lambda _index: None  # noqa: E731
+
+
+class Gate:
+    """Every permission is asked here, on the normalised name of the project that was found.
+
+    Each question is about the default index, or about the ``index`` that it names: what that one's definition says
+    comes from ``rules_of``.
+    """
+
+    def __init__(self, directory: Directory, index: IndexName, rules_of: RulesOf = _FREE) -> None:
         self._directory = directory
         self._index = index
+        self._rules_of = rules_of
 
-    def allows(self, identity: Identity, permission: Permission, project: ProjectName) -> bool:
+    def allows(
+        self, identity: Identity, permission: Permission, project: ProjectName, index: IndexName | None = None
+    ) -> bool:
         """Whether the caller holds the permission on the project."""
-        if identity.is_admin:
+        own = self._own(index)
+        if identity.is_admin and own is None:
             return True
-        return decide(identity, permission, self._target(project), self._directory.rules())
+        return decide(identity, permission, self._target(project, index, own), self._directory.rules())
 
-    def may_fill_cache(self, identity: Identity) -> bool:
+    def may_fill_cache(self, identity: Identity, index: IndexName | None = None) -> bool:
         """Whether the caller may have things fetched that are of no single project."""
         if identity.is_admin:
             return True
         if identity.scope is not None and identity.scope.projects:
             return False
-        target = Target(ProjectName("any"), as_grants(()), self._index)
+        target = Target(ProjectName("any"), as_grants(()), index or self._index, self._own(index))
         return decide(identity, Permission.FILL_CACHE, target, self._directory.rules())
 
-    def explain(self, identity: Identity, permission: Permission, project: ProjectName) -> Verdict:
+    def may_configure(self, identity: Identity, index: IndexName) -> bool:
+        """Whether the caller may change the definition of an index, or make one of that name."""
+        if identity.is_admin:
+            return True
+        return identity.is_whole and identity.username == index.owner
+
+    def explain(
+        self, identity: Identity, permission: Permission, project: ProjectName, index: IndexName | None = None
+    ) -> Verdict:
         """As :meth:`allows`, with the reason."""
-        return judge(identity, permission, self._target(project), self._directory.rules())
+        target = self._target(project, index, self._own(index))
+        return judge(identity, permission, target, self._directory.rules())
 
-    def _target(self, project: ProjectName) -> Target:
-        return Target(project, self._directory.grant_book().of(project), self._index)
+    def _own(self, index: IndexName | None) -> IndexRules | None:
+        return None if index is None or index == self._index else self._rules_of(index)
 
-    def unknown(self, identity: Identity, project: ProjectName) -> PpcError:
+    def _target(self, project: ProjectName, index: IndexName | None, own: IndexRules | None) -> Target:
+        return Target(project, self._directory.grant_book().of(project), index or self._index, own)
+
+    def unknown(self, identity: Identity, project: ProjectName, index: IndexName | None = None) -> PpcError:
         """The answer for a project that is not there, or that the caller may not see.
 
         404 for a logged-in caller. For an anonymous one it is 401, so that pip sends its credentials, unless
         anyone may read by default and this name has no rule of its own.
         """
-        if identity.is_authenticated or self.allows(identity, Permission.READ, project):
+        if identity.is_authenticated or self.allows(identity, Permission.READ, project, index):
             return NotFound(f"There is no project {project} here: check its name, or ask an administrator for access")
         return AuthenticationRequired(f"Log in to see whether there is a project {project} here")
 
-    def nowhere(self, identity: Identity, project: ProjectName, *, may_ask: bool) -> PpcError:
+    def nowhere(
+        self, identity: Identity, project: ProjectName, index: IndexName | None = None, *, may_ask: bool
+    ) -> PpcError:
         """The answer for a project that is neither here nor known to be upstream; ``may_ask``: whether it was asked.
 
         Who may not have it asked and sent no password is asked for one: then it may be another answer.
         """
         if not may_ask and not identity.is_authenticated:
             return AuthenticationRequired(f"Log in to have project {project} looked for in the index upstream")
-        return self.unknown(identity, project)
+        return self.unknown(identity, project, index)
 
-    def require(self, identity: Identity, permission: Permission, project: ProjectName) -> None:
+    def require(
+        self, identity: Identity, permission: Permission, project: ProjectName, index: IndexName | None = None
+    ) -> None:
         """Raise 401 for an anonymous caller, 403 for a known one."""
-        if self.allows(identity, permission, project):
+        if self.allows(identity, permission, project, index):
             return
         doing = _DOING.get(permission, str(permission))
+        own = self._own(index)
+        where = "" if own is None else f" in {index}"
         if not identity.is_authenticated:
-            raise AuthenticationRequired(f"Log in to {doing} project {project}: nobody may without a login")
-        if identity.scope is not None and not identity.scope.allows(permission, self._target(project)):
-            raise PermissionDenied(f"This token may not {doing} project {project}: use one whose scope has that")
+            raise AuthenticationRequired(f"Log in to {doing} project {project}{where}: nobody may without a login")
+        if identity.scope is not None and not identity.scope.allows(permission, self._target(project, index, own)):
+            raise PermissionDenied(f"This token may not {doing} project {project}{where}: use one whose scope has that")
+        if own is not None:
+            reason = self.explain(identity, permission, project, index).reason
+            raise PermissionDenied(
+                f"User {identity.username} may not {doing} project {project}{where}: {reason}. "
+                f"Ask {own.owner}, who owns it"
+            )
         raise PermissionDenied(
             f"User {identity.username} may not {doing} project {project}: ask an administrator of this index"
         )
 
-    def require_write_somewhere(self, identity: Identity) -> None:
+    def require_write_somewhere(self, identity: Identity, index: IndexName | None = None) -> None:
         """Refuse a caller before its file is taken in, where no rule lets it write anything: 401 or 403."""
-        if self._may_write_somewhere(identity):
+        own = self._own(index)
+        if own is not None:
+            # Its lists are the same for every project; a token's may not be.
+            scope = identity.scope
+            if scope is None or not scope.projects:
+                self.require(identity, Permission.WRITE, ProjectName("any"), index)
+                return
+        if self._may_write_somewhere(identity) or own is not None:
             return
         if not identity.is_authenticated:
             raise AuthenticationRequired("Log in to upload: send a user name and a password with the request")
@@ -126,17 +183,31 @@ class Gate:
         if not identity.is_authenticated and EVERYONE not in self._directory.rules().default_read:
             raise AuthenticationRequired("Log in to read this: what is here is not shown to everyone")
 
-    def readable(self, identity: Identity) -> Callable[[ProjectName], bool]:
+    def readable(self, identity: Identity, index: IndexName | None = None) -> Callable[[ProjectName], bool]:
         """A test for many projects at once: the rules are asked for once."""
         if identity.is_admin:
             return lambda _project: True
         book = self._directory.grant_book()
-        rules = self._directory.rules()
+        rules, own = self._directory.rules(), self._own(index)
 
         def may_read(project: ProjectName) -> bool:
-            return decide(identity, Permission.READ, Target(project, book.of(project), self._index), rules)
+            return decide(
+                identity, Permission.READ, Target(project, book.of(project), index or self._index, own), rules
+            )
 
         return may_read
+
+    def may_read_somewhere(self, identity: Identity, index: IndexName) -> bool:
+        """Whether the caller may know what is in a named index, but for projects that have rules of their own."""
+        own = self._own(index)
+        if own is not None and own.read is not None:
+            return self.allows(identity, Permission.READ, ProjectName("any"), index)
+        return identity.is_authenticated or self.reads_by_default(identity)
+
+    def reads_by_default(self, identity: Identity) -> bool:
+        """Whether the caller may read a project without rules in the default index."""
+        target = Target(ProjectName("any"), as_grants(()), self._index)
+        return decide(identity, Permission.READ, target, self._directory.rules())
 
     def reads_everything(self, identity: Identity) -> bool:
         """Whether nothing at all is hidden from the caller; False also where that would take long to find out."""

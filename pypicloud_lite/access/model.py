@@ -44,7 +44,8 @@ class Permission(StrEnum):
     """What a caller may be asked to hold on a project.
 
     OVERWRITE, DELETE and YANK come on top of WRITE: the policy asks for both. YANK, ARCHIVE (the project's status,
-    quarantine apart) and GRANT (its rules) are an owner's too. ADMINISTER is the admins' alone.
+    quarantine apart) and GRANT (its rules) are an owner's too. FORCE deletes where nothing is to be deleted, TEST adds
+    results of tests, CONFIGURE changes an index itself. ADMINISTER is the admins' alone.
     """
 
     READ = "read"
@@ -55,6 +56,9 @@ class Permission(StrEnum):
     FILL_CACHE = "fill the cache"
     ARCHIVE = "archive"
     GRANT = "grant"
+    FORCE = "delete by force"
+    TEST = "add test results"
+    CONFIGURE = "configure the index"
     ADMINISTER = "administer"
 
 
@@ -75,6 +79,8 @@ _WORD_FOR = MappingProxyType(
         Permission.OVERWRITE: ScopeWord.UPLOAD,
         Permission.DELETE: ScopeWord.DELETE,
         Permission.YANK: ScopeWord.DELETE,
+        Permission.FORCE: ScopeWord.DELETE,
+        Permission.TEST: ScopeWord.UPLOAD,
     }
 )
 
@@ -189,12 +195,29 @@ NO_GRANTS = Grants()
 
 
 @dataclass(frozen=True, slots=True)
+class IndexRules:
+    """Who may do what in a named index, as its definition says.
+
+    Each of the lists has names of users, ``:GROUP``, ``:AUTHENTICATED:`` and ``:ANONYMOUS:``. ``read`` None: the rules
+    of the projects decide, as in the default index. Nothing is overwritten or deleted where it is not ``volatile``.
+    """
+
+    owner: str
+    read: frozenset[str] | None = None
+    upload: frozenset[str] = frozenset()
+    test: frozenset[str] = frozenset()
+    force: frozenset[str] = frozenset()
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What a permission is asked on."""
+    """What a permission is asked on. Without ``rules`` it is in the default index, or there is only the project's."""
 
     project: ProjectName
     grants: Grants = NO_GRANTS
     index: IndexName | None = None
+    rules: IndexRules | None = None
 
 
 _PATTERN = re.compile(r"[a-z0-9*](?:[a-z0-9*-]*[a-z0-9*])?", re.ASCII)

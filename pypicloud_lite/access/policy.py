@@ -10,6 +10,7 @@ from pypicloud_lite.access.model import (
     BUILT_IN_GROUPS,
     EVERYONE,
     Identity,
+    IndexRules,
     Permission,
     Right,
     Role,
@@ -26,8 +27,35 @@ _RIGHT_BEHIND = MappingProxyType(
         Permission.YANK: Right.WRITE,
         Permission.ARCHIVE: Right.OWNER,
         Permission.GRANT: Right.OWNER,
+        Permission.TEST: Right.WRITE,
     }
 )
+_ADMINS = frozenset({Permission.ADMINISTER, Permission.FORCE, Permission.CONFIGURE})
+"""In an index without a definition of its own."""
+_NOT_BY_INDEX = frozenset({Permission.ADMINISTER, Permission.GRANT})
+_INDEX_OWNERS = frozenset(
+    {
+        *(Permission.READ, Permission.FILL_CACHE, Permission.DELETE, Permission.YANK, Permission.ARCHIVE),
+        Permission.CONFIGURE,
+    }
+)
+"""What the owner of an index may do in it, whatever its lists say."""
+_LISTS = MappingProxyType(
+    {
+        Permission.READ: ("acl_read", "acl_upload"),
+        Permission.FILL_CACHE: ("acl_read", "acl_upload"),
+        Permission.WRITE: ("acl_upload",),
+        Permission.OVERWRITE: ("acl_upload",),
+        Permission.DELETE: ("acl_upload",),
+        Permission.YANK: ("acl_upload",),
+        Permission.ARCHIVE: ("acl_upload",),
+        Permission.TEST: ("acl_toxresult_upload",),
+        Permission.FORCE: ("acl_force",),
+        Permission.CONFIGURE: (),
+    }
+)
+"""The lists of an index that give a permission."""
+_NEEDS_VOLATILE = frozenset({Permission.OVERWRITE, Permission.DELETE})
 _ROLES_GIVING = MappingProxyType(
     {Right.READ: frozenset({Role.READER, Role.WRITER}), Right.WRITE: frozenset({Role.WRITER}), Right.OWNER: frozenset()}
 )
@@ -70,6 +98,10 @@ def decide(identity: Identity, permission: Permission, target: Target, rules: Ru
     of every group; writing does not imply reading, owning implies both, and is given by no rule for a built-in group.
     OVERWRITE, DELETE and FILL_CACHE need
     membership in one of their groups too, DELETE not from an owner; whoever may DELETE may YANK, which does less.
+
+    In a named index its own lists decide instead, but for READ where it has no such list. Its owner reads, deletes,
+    yanks and configures, and uploads where the list says so. Where it is not volatile nobody overwrites, and only FORCE
+    deletes.
     """
     return judge(identity, permission, target, rules).allowed
 
@@ -78,9 +110,14 @@ def judge(identity: Identity, permission: Permission, target: Target, rules: Rul
     """As :func:`decide`, with the reason."""
     if identity.scope is not None and not identity.scope.allows(permission, target):
         return _NOT_IN_SCOPE
+    own = target.rules
+    if own is not None and permission in _NEEDS_VOLATILE and not own.volatile:
+        return _NOT_VOLATILE
     if Role.ADMIN in identity.roles:
         return _BY_ADMIN
-    if permission is Permission.ADMINISTER:
+    if own is not None and not (own.read is None and permission in {Permission.READ, Permission.FILL_CACHE}):
+        return _judge_in_index(identity, permission, own, rules)
+    if permission in _ADMINS:
         return _ADMINS_ONLY
     groups = principals(identity)
     needed = _groups_behind(permission, rules)
@@ -93,7 +130,41 @@ def judge(identity: Identity, permission: Permission, target: Target, rules: Rul
 _NOT_IN_SCOPE = Verdict(allowed=False, reason="not in the token's scope")
 _BY_ADMIN = Verdict(allowed=True, reason="role admin")
 _ADMINS_ONLY = Verdict(allowed=False, reason="for administrators only")
+_NOT_VOLATILE = Verdict(allowed=False, reason="the index is not volatile: what is in it stays as it is")
+_BY_INDEX_OWNER = Verdict(allowed=True, reason="owner of the index")
 _NO_GRANT = Verdict(allowed=False, reason="the project has rules of its own, and none gives this")
+
+
+def _judge_in_index(identity: Identity, permission: Permission, own: IndexRules, rules: Rules) -> Verdict:
+    if permission in _NOT_BY_INDEX:
+        return _ADMINS_ONLY
+    if permission is Permission.FILL_CACHE and principals(identity).isdisjoint(rules.cache_groups):
+        return Verdict(allowed=False, reason="in no group of pypi.cache_update")
+    if permission in _INDEX_OWNERS and identity.username is not None and identity.username == own.owner:
+        return _BY_INDEX_OWNER
+    right = _RIGHT_BEHIND.get(permission)
+    role = next(iter(sorted(identity.roles & _ROLES_GIVING[right])), None) if right is not None else None
+    if role is not None:
+        return Verdict(allowed=True, reason=f"role {role}")
+    lists = _LISTS[permission]
+    for key in lists:
+        who = {"acl_read": own.read, "acl_force": own.force, "acl_toxresult_upload": own.test}.get(key, own.upload)
+        if is_listed(identity, who or frozenset()):
+            return Verdict(allowed=True, reason=f"{key} of the index")
+    return Verdict(allowed=False, reason=f"not in {' or '.join(lists)} of the index" if lists else "not its owner")
+
+
+def is_listed(identity: Identity, who: frozenset[str]) -> bool:
+    """Whether a list of an index (users, ``:GROUP``, ``:AUTHENTICATED:``, ``:ANONYMOUS:``) means the caller."""
+    if ANYBODY in who or (identity.username is not None and identity.username in who):
+        return True
+    if identity.is_authenticated and ANY_USER in who:
+        return True
+    return any(f":{group}" in who for group in identity.groups)
+
+
+ANYBODY = ":ANONYMOUS:"
+ANY_USER = ":AUTHENTICATED:"
 
 
 def _groups_behind(permission: Permission, rules: Rules) -> tuple[str, frozenset[str]] | None:

@@ -214,7 +214,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class CatalogState:
-    """``revision`` changes with every change of the catalog.
+    """``revision`` changes with every change of the catalog, ``definitions`` with every change of a named index.
 
     ``rebuilt_at`` is None until the storage was looked at for the first time, and ``rebuilding_since`` is None but
     while that first rebuild runs: then it is the time of its last sign of life.
@@ -224,6 +224,17 @@ class CatalogState:
     revision: int
     rebuilding_since: datetime | None
     rebuilt_at: datetime | None
+    definitions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """The definition of an index, as it is kept; what its options mean is said in ``indexes/options.py``."""
+
+    name: IndexName
+    kind: str
+    options: Mapping[str, Any]
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from pypicloud_lite.catalog.model import (
     CatalogState,
     FileRecord,
+    IndexRow,
     JournalEntry,
     ProjectOverview,
     ProjectRecord,
@@ -120,6 +121,18 @@ class CatalogReader(SearchReader, Protocol):
     def reservation(self, index: IndexName, filename: str) -> Reservation | None:
         """The reservation of one filename."""
 
+    def indexes(self) -> tuple[int, Sequence[IndexRow]]:
+        """Every definition in the catalog, by name, and their revision."""
+
+    def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
+        """The project in each of the indexes that has it, in their order, and the revision of all definitions."""
+
+    def files_of(self, projects: Sequence[ProjectRecord]) -> Mapping[IndexName, Sequence[FileRecord]]:
+        """As :meth:`files`, of one project in several indexes: one query for all of them."""
+
+    def projects_of(self, indexes: Sequence[IndexName]) -> Sequence[ProjectRecord]:
+        """As :meth:`projects`, of several indexes: by name, and of one name in the order of the indexes."""
+
     def state(self) -> CatalogState:
         """The serial and the revision of the whole catalog."""
 
@@ -218,6 +231,18 @@ class CatalogWriter(CatalogReader, Protocol):
         """Whether the project is still as it was read (None: not there): by its revision.
 
         It then stays so until the scope ends.
+        """
+
+    def define_index(self, row: IndexRow) -> None:
+        """Define an index, or change its definition: from when this commits, ``definitions`` is another number."""
+
+    def drop_index(self, name: IndexName) -> bool:
+        """Remove the definition of an index, not what is in it; False when there was none."""
+
+    def reserve_projects(self, index: IndexName, of: Sequence[IndexName]) -> int:
+        """Give the index every project that others have, without files, where it has none of that name; how many.
+
+        Their names then stay private in it, whatever becomes of those others.
         """
 
     def fill_search(self, count: int) -> bool:

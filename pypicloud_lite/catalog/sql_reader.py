@@ -35,6 +35,7 @@ from pypicloud_lite.catalog.rows import (
     project_records,
     reservation_records,
 )
+from pypicloud_lite.catalog.sql_indexes import SqlIndexes
 from pypicloud_lite.catalog.sql_overviews import SqlOverviews
 from pypicloud_lite.catalog.sql_search import SqlSearch
 from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, projects, reservations
@@ -109,7 +110,11 @@ _CORE = select(file_metadata.c.core).where(file_metadata.c.file_id == bindparam(
 _RESERVATIONS = SELECT_RESERVATIONS.where(reservations.c.project == bindparam("name")).order_by(reservations.c.filename)
 _RESERVATION = SELECT_RESERVATIONS.where(reservations.c.filename == bindparam("filename"))
 STATE = select(
-    catalog_state.c.serial, catalog_state.c.revision, catalog_state.c.rebuilding_since, catalog_state.c.rebuilt_at
+    catalog_state.c.serial,
+    catalog_state.c.revision,
+    catalog_state.c.rebuilding_since,
+    catalog_state.c.rebuilt_at,
+    catalog_state.c.definitions,
 )
 _ANY_PROJECT = select(projects.c.id).limit(1)
 _PENDING = (
@@ -139,7 +144,7 @@ _JOURNAL = SELECT_JOURNAL.where(
 ).order_by(journal.c.serial, journal.c.id)
 
 
-class SqlReader(SqlOverviews, SqlSearch):
+class SqlReader(SqlOverviews, SqlSearch, SqlIndexes):
     """:class:`~pypicloud_lite.catalog.port.CatalogReader` on one connection."""
 
     __slots__ = ()

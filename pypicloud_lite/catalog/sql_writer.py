@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from pypicloud_lite.catalog.model import (
     CatalogState,
     FileRecord,
+    IndexRow,
     ManifestState,
     ProjectRecord,
     ProjectStatus,
@@ -23,6 +24,7 @@ from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.restore import Restoration
 from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
 from pypicloud_lite.catalog.search_rows import SearchRows
+from pypicloud_lite.catalog.sql_indexes import IndexChanges
 from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
     catalog_state,
@@ -253,6 +255,18 @@ class SqlWriter(SqlReader):
         now = self.project(index, name)
         return (now and now.revision) == (seen and seen.revision)
 
+    def define_index(self, row: IndexRow) -> None:
+        """See the port."""
+        IndexChanges(self, self._connection, self._clock()).define(row)
+
+    def drop_index(self, name: IndexName) -> bool:
+        """See the port."""
+        return IndexChanges(self, self._connection, self._clock()).drop(name)
+
+    def reserve_projects(self, index: IndexName, of: Sequence[IndexName]) -> int:
+        """See the port."""
+        return IndexChanges(self, self._connection, self._clock()).reserve(index, of)
+
     def fill_search(self, count: int) -> bool:
         """See the port."""
         return self.search_rows.fill(count)
@@ -292,6 +306,11 @@ class SqlWriter(SqlReader):
             index=str(index),
             project=project.value,
         )
+
+    def record_index(self, action: str, index: IndexName, detail: Mapping[str, Any]) -> None:
+        """As :meth:`record`, of an index: no change of the catalog's, so it has no serial."""
+        now, subject = self._clock(), str(index)
+        append(self._connection, now, self._author, action, subject=subject, detail=detail, index=subject)
 
     def _journal_file(self, action: str, record: FileRecord, more: Mapping[str, Any] | None = None) -> None:
         detail = {

@@ -33,6 +33,18 @@ catalog_state = Table(
     Column("rebuilt_at", UtcDateTime, nullable=True),
     # What searches find is still to be filled in for the projects above this id; null when it is done.
     Column("search_after", BigInteger, nullable=True),
+    # Drawn anew when an index is defined, changed or removed.
+    Column("definitions", BigInteger, nullable=False, server_default="0"),
+    **TABLE_OPTIONS,
+)
+
+indexes = Table(
+    "indexes",
+    metadata,
+    Column("index_name", name_type(INDEX_NAME), primary_key=True),
+    Column("kind", name_type(10), nullable=False),
+    Column("options", text_type(), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
     **TABLE_OPTIONS,
 )
 

@@ -40,6 +40,13 @@ def once(key: object, ask: Callable[[], T]) -> T:
     return answer
 
 
+def put(key: object, answer: object) -> None:
+    """Note what was learned by the way, as an answer for :func:`once`."""
+    answers = _current.get()
+    if answers is not None:
+        answers[key] = (time.monotonic(), answer)
+
+
 def forget(key: object) -> None:
     """Ask again: it was changed."""
     answers = _current.get()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pydantic import Field
 
 from pypicloud_lite.access.acl_document import AclDocument
 from pypicloud_lite.access.administration import Administration
@@ -38,12 +35,15 @@ from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.downloads.counter import DownloadCounter
 from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.downloads.thinning import Thinning
+from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.indexes.registry import Registry
+from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.journal.refusals import Refusals
 from pypicloud_lite.journal.sql import append
 from pypicloud_lite.kernel.clock import Clock, system_clock
-from pypicloud_lite.kernel.errors import ConfigError, InvalidName
+from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.mirror.eviction import Eviction
@@ -74,45 +74,16 @@ from pypicloud_lite.serve.mirrored import MirroredDownloads
 from pypicloud_lite.serve.projects import Projects
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
-from pypicloud_lite.settings.choice import CHOICES, Backends
-from pypicloud_lite.settings.declare import Settings
-from pypicloud_lite.settings.environment import variable
-from pypicloud_lite.settings.load import Loaded, load
-from pypicloud_lite.settings.source import RawSettings, read_ini
+from pypicloud_lite.settings.load import Loaded
 from pypicloud_lite.storage.backends.local_turns import turn_in_folder
 from pypicloud_lite.storage.port import Storage
-from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.health import Health
-from pypicloud_lite.web.settings import WebSettings
 from pypicloud_lite.wiring.folders import disk_of, folder_of
+from pypicloud_lite.wiring.indexing import build_indexes, registry_of
+from pypicloud_lite.wiring.loading import load_raw as load_raw
+from pypicloud_lite.wiring.loading import load_settings as load_settings
 from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores
 from pypicloud_lite.wiring.people import directory, import_users, warn_without_admin
-
-
-class IndexSettings(Settings):
-    """Which index answers at the root."""
-
-    default_index: str = Field(
-        default="root/main",
-        alias="pypi.default_index",
-        description="The index that answers at the root URLs, as owner/name. Files already stored keep theirs.",
-    )
-
-
-MODELS: tuple[type[Settings], ...] = (
-    Backends,
-    IndexSettings,
-    DatabaseSettings,
-    AccessSettings,
-    LoginSettings,
-    PublishSettings,
-    ServeSettings,
-    MirrorSettings,
-    UpstreamSettings,
-    WebSettings,
-)
-"""Every feature's settings; those of the chosen storage and access backends join them."""
-
 
 PROVED_SECONDS = 60.0
 """How long a password that was right is not hashed again, nor a directory or another server asked about it.
@@ -141,6 +112,8 @@ class Services:
     access: Directory
     hasher: PasswordHasher
     gate: Gate
+    registry: Registry
+    indexes: Indexes
     authenticator: Authenticator
     logins: Logins
     tokens: Tokens
@@ -254,37 +227,21 @@ class Services:
         return Rescan(self.storage, self.catalog, self.ingest, self.index, self.clock, turn), seconds
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Read and validate a configuration file, or the built-in defaults when there is none.
-
-    :class:`ConfigError` with every problem at once.
-    """
-    if path is None:
-        return load_raw({}, Path.cwd(), environ)
-    return load_raw(read_ini(path), path.resolve().parent, environ)
-
-
-def load_raw(raw: RawSettings, here: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Validate settings that were read already; files lie below ``here`` where nothing else is said."""
-    # A container passes variables on that nobody has set; an empty one must not take a default away.
-    given = {name: text for name, text in environ.items() if text or name not in _DEFAULTED}
-    return load(raw, given, MODELS, choices=CHOICES, defaults=_defaults(raw, here, given))
-
-
 def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = None) -> Services:
     """Construct everything; no I/O but the hash of ``PPC_ADMIN_PASSWORD``.
 
     Users, groups, grants and default rights are read again when the file ``follow`` changes; all else needs a
     restart.
     """
-    index = _default_index(settings)
+    index = settings.get(IndexSettings).default
     database = Database(settings.get(DatabaseSettings))
     catalog = SqlCatalog(database, clock)
     storage: Storage = _backend(settings, "pypi.storage")
     own = settings.get(AccessSettings)
     context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds, admitted=ADMITTED))
     access = directory(settings, context, follow, load_settings)
-    gate = Gate(access, index)
+    registry = registry_of(settings, catalog)
+    gate = Gate(access, index, registry.rules_of)
     authenticator = Authenticator(access, Proofs(ttl=PROVED_SECONDS), own.throttle())
     login = settings.get(LoginSettings)
     recollection = Recollection(access)
@@ -309,6 +266,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         access=access,
         hasher=context.hasher,
         gate=gate,
+        registry=registry,
+        indexes=build_indexes(settings, catalog, registry, gate, ingest.changes, access),
         authenticator=authenticator,
         logins=Logins(authenticator, tokens, sessions),
         tokens=tokens,
@@ -377,21 +336,3 @@ def _backend(settings: Loaded, key: str) -> Storage:
     plugin = settings.plugin(key)
     built: Storage = plugin.build(settings.get(plugin.settings))
     return built
-
-
-def _default_index(settings: Loaded) -> IndexName:
-    try:
-        return IndexName.parse(settings.get(IndexSettings).default_index)
-    except InvalidName as error:
-        raise ConfigError(f"pypi.default_index: {error.message}") from None
-
-
-_DEFAULTED = frozenset(variable(key) for key in ("db.url", "storage.dir", "pypi.storage", "pypi.auth", "pypi.db"))
-
-
-def _defaults(raw: RawSettings, here: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """A folder and a database beside the configuration, where it names none."""
-    defaults = {"db.url": f"sqlite:///{here}/data/catalog.sqlite"}
-    if environ.get("PPC_PYPI_STORAGE", raw.get("pypi.storage", "file")).strip() == "file":
-        defaults["storage.dir"] = f"{here}/data/packages"
-    return defaults

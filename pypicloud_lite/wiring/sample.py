@@ -11,6 +11,7 @@ from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.serve.settings import ServeSettings
@@ -21,7 +22,6 @@ from pypicloud_lite.storage.backends.local import LocalSettings
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.settings import WebSettings
-from pypicloud_lite.wiring import IndexSettings
 
 SERVER_SECTION = """\
 # For pserve alone: ppc-serve and gunicorn --paste take their address from the command line.

@@ -67,6 +67,10 @@ LETTERS = {
     Permission.ARCHIVE: "s",
     Permission.GRANT: "g",
     Permission.ADMINISTER: "a",
+    # In the default index these go with others.
+    Permission.TEST: "w",
+    Permission.FORCE: "a",
+    Permission.CONFIGURE: "a",
 }
 OWNED = "rfwdysg"
 TABLE = {

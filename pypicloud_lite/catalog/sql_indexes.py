@@ -1,0 +1,156 @@
+"""Named indexes in SQL: their definitions, and one project in several of them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, true, update
+
+from pypicloud_lite.catalog.model import FileRecord, IndexRow, ProjectRecord
+from pypicloud_lite.catalog.rows import SELECT_FILES, SELECT_PROJECTS, dumped, file_records, index_name, project_records
+from pypicloud_lite.catalog.tables import catalog_state, files, indexes, projects
+from pypicloud_lite.kernel.errors import CatalogUnavailable
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+
+_INDEXES = (
+    select(catalog_state.c.definitions, indexes.c.index_name, indexes.c.kind, indexes.c.options, indexes.c.created_at)
+    .select_from(catalog_state.outerjoin(indexes, true()))
+    .order_by(indexes.c.index_name)
+)
+_in_one_of = projects.c.index_name.in_(bindparam("indexes", expanding=True))
+_HOLDERS = select(catalog_state.c.definitions, *SELECT_PROJECTS.selected_columns).select_from(
+    catalog_state.outerjoin(projects, and_(_in_one_of, projects.c.name == bindparam("name")))
+)
+_FILES_OF = SELECT_FILES.where(files.c.project_id.in_(bindparam("ids", expanding=True))).order_by(files.c.id)
+_PROJECTS_OF = SELECT_PROJECTS.where(_in_one_of, projects.c.file_count > 0).order_by(projects.c.name)
+_known = projects.alias()
+_UNKNOWN_NAMES = (
+    select(projects.c.name, func.max(projects.c.display_name))
+    .select_from(
+        projects.outerjoin(_known, and_(_known.c.index_name == bindparam("index"), _known.c.name == projects.c.name))
+    )
+    .where(_in_one_of, _known.c.id.is_(None))
+    .group_by(projects.c.name)
+)
+
+
+class SqlIndexes:
+    """The questions about named indexes, on one connection."""
+
+    __slots__ = ()
+
+    _connection: Connection
+
+    def indexes(self) -> tuple[int, Sequence[IndexRow]]:
+        """See the port."""
+        rows = self._connection.execute(_INDEXES).all()
+        if not rows:
+            raise CatalogUnavailable("The database has not been set up: run ppc-db upgrade")
+        return rows[0][0], [
+            IndexRow(index_name(name), kind, json.loads(options), created_at)
+            for _, name, kind, options, created_at in rows
+            if name is not None
+        ]
+
+    def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
+        """See the port."""
+        order = {str(one): place for place, one in enumerate(indexes)}
+        rows = self._connection.execute(_HOLDERS, {"indexes": list(order), "name": name.value}).all()
+        if not rows:
+            raise CatalogUnavailable("The database has not been set up: run ppc-db upgrade")
+        found = project_records(row[1:] for row in rows if row[1] is not None)
+        found.sort(key=lambda one: order[str(one.index)])
+        return rows[0][0], found
+
+    def files_of(self, projects: Sequence[ProjectRecord]) -> Mapping[IndexName, Sequence[FileRecord]]:
+        """See the port."""
+        found: dict[IndexName, list[FileRecord]] = {one.index: [] for one in projects}
+        if found:
+            for record in file_records(self._connection.execute(_FILES_OF, {"ids": [one.id for one in projects]})):
+                found[record.index].append(record)
+            for records in found.values():
+                records.sort(key=attrgetter("uploaded_at"))
+        return found
+
+    def projects_of(self, indexes: Sequence[IndexName]) -> Sequence[ProjectRecord]:
+        """See the port."""
+        order = {str(one): place for place, one in enumerate(indexes)}
+        found = project_records(self._connection.execute(_PROJECTS_OF, {"indexes": list(order)}))
+        found.sort(key=lambda one: (one.name, order[str(one.index)]))
+        return found
+
+
+class IndexChanges:
+    """The changes of definitions, within a writer's transaction."""
+
+    def __init__(self, writer: Writer, connection: Connection, now: datetime) -> None:
+        self._writer = writer
+        self._connection = connection
+        self._now = now
+
+    def define(self, row: IndexRow) -> None:
+        """See the port."""
+        values = {"kind": row.kind, "options": dumped(row.options)}
+        key = indexes.c.index_name == str(row.name)
+        before = self._connection.execute(select(indexes.c.options).where(key)).scalar()
+        if before is None:
+            new = {"index_name": str(row.name), "created_at": row.created_at or self._now, **values}
+            self._connection.execute(insert(indexes), new)
+        elif before != values["options"]:
+            self._connection.execute(update(indexes).where(key).values(**values))
+        else:
+            return
+        self._note("define index" if before is None else "change index", row.name, row.options)
+
+    def drop(self, name: IndexName) -> bool:
+        """See the port."""
+        gone = self._connection.execute(delete(indexes).where(indexes.c.index_name == str(name))).rowcount
+        if gone:
+            self._note("remove index", name, {})
+        return bool(gone)
+
+    def reserve(self, index: IndexName, of: Sequence[IndexName]) -> int:
+        """See the port."""
+        names = {"indexes": [str(one) for one in of], "index": str(index)}
+        missing = self._connection.execute(_UNKNOWN_NAMES, names).all()
+        if missing:
+            serial = self._writer.draw_serial()
+            rows = [
+                {
+                    "index_name": str(index),
+                    "name": name,
+                    "display_name": display_name,
+                    "serial": serial,
+                    "revision": secrets.randbits(63),
+                    "file_count": 0,
+                    "status": "active",
+                    "status_reason": None,
+                    "document_due": self._now,
+                }
+                for name, display_name in missing
+            ]
+            self._connection.execute(insert(projects), rows)
+            self._writer.record_index("reserve names", index, {"names": len(rows), "of": names["indexes"]})
+        return len(missing)
+
+    def _note(self, action: str, name: IndexName, options: Mapping[str, Any]) -> None:
+        self._writer.draw_serial()
+        self._connection.execute(update(catalog_state).values(definitions=secrets.randbits(62) + 1))
+        # An upstream's address may hold a password.
+        told = {key: value for key, value in options.items() if key != "mirror_url"}
+        self._writer.record_index(action, name, told)
+
+
+class Writer(Protocol):
+    """What changes of definitions need of a writer."""
+
+    def draw_serial(self, at_least: int = 0) -> int:
+        """The serial of its scope."""
+
+    def record_index(self, action: str, index: IndexName, detail: Mapping[str, Any]) -> None:
+        """Append to the journal."""

@@ -1,0 +1,80 @@
+"""Which indexes there are: built in, from the configuration, from the database; the first that names one defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pypicloud_lite.access.model import IndexRules
+from pypicloud_lite.catalog.model import IndexRow
+from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.indexes.definitions import Definitions
+from pypicloud_lite.indexes.model import IndexDefinition, Source
+from pypicloud_lite.indexes.options import Kind
+from pypicloud_lite.kernel import moment
+from pypicloud_lite.kernel.names import IndexName
+
+
+class Registry:
+    """The definitions, kept until the catalog says that they have another revision. Thread-safe.
+
+    ``fixed`` are those built in and of the configuration, of which the default index and the built-in mirror can be
+    given options in the database too, unless the configuration defines them.
+    """
+
+    def __init__(self, catalog: Catalog, fixed: Iterable[IndexDefinition], default: IndexName) -> None:
+        self._catalog = catalog
+        self._fixed = {one.name: one for one in fixed}
+        self._default = default
+        self._known: Definitions | None = None
+
+    def known(self) -> Definitions | None:
+        """What was read last, which may be old; asks nobody. None where nothing was."""
+        return self._known
+
+    def now(self) -> Definitions:
+        """As they are now: one query a request, another one when they changed."""
+        return moment.once(self, self._ask)
+
+    def current(self, reader: CatalogReader, revision: int) -> Definitions:
+        """Those of a revision that a query has just told: no further query where it is known."""
+        known = self._known
+        if known is None or known.revision != revision:
+            known = self.read(reader)
+        moment.put(self, known)
+        return known
+
+    def rules_of(self, index: IndexName) -> IndexRules | None:
+        """For the gate."""
+        return self.now().rules_of(index)
+
+    def changed(self) -> None:
+        """Ask again in this request: it was this one that changed them."""
+        moment.forget(self)
+
+    def read(self, reader: CatalogReader) -> Definitions:
+        """Read them all: one query."""
+        revision, rows = reader.indexes()
+        self._known = known = self.made_of(revision, rows)
+        return known
+
+    def made_of(self, revision: int, rows: Iterable[IndexRow]) -> Definitions:
+        """The definitions that the rows come to."""
+        defined = dict(self._fixed)
+        for row in rows:
+            fixed = self._fixed.get(row.name)
+            if fixed is None or fixed.source is Source.BUILT_IN:
+                defined[row.name] = IndexDefinition(
+                    row.name,
+                    Kind(row.kind),
+                    row.options,
+                    Source.DATABASE,
+                    is_default=row.name == self._default,
+                    created_at=row.created_at,
+                )
+        return Definitions(revision, defined.values(), self._default)
+
+    def _ask(self) -> Definitions:
+        with self._catalog.read(snapshot=False) as reader:
+            revision = reader.state().definitions
+            known = self._known
+            return known if known is not None and known.revision == revision else self.read(reader)
