@@ -28,6 +28,10 @@ from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.register.views import RegisterPages
 from pypicloud_lite.browse.search import ProjectSearch
 from pypicloud_lite.browse.views import BrowseViews
+from pypicloud_lite.devpi.index_views import IndexViews, Others, listed_projects
+from pypicloud_lite.devpi.login import api_config
+from pypicloud_lite.devpi.mounting import mount_indexes
+from pypicloud_lite.devpi.project_views import ProjectViews
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
@@ -168,6 +172,9 @@ def _mount(config: Configurator, services: Services) -> None:
     add("health", "/health", "/health/", GET=health.whole)
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
+    _mount_indexes(
+        add, services, identity, Others(simple.named_projects, simple.named_projects, uploads.upload), files, simple
+    )
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
 
@@ -324,7 +331,34 @@ def _api_views(
 def _mount_named(add: Callable[..., None], simple: SimpleViews) -> None:
     for path in (f"/{_INDEX}/+simple/", f"/{_INDEX}/simple/"):
         add(f"lists.named {path}", path, GET=simple.named_projects)
-        add(f"project.named {path}", f"{path}{_PROJECT}/", GET=simple.named)
+        add(f"project.named {path}", f"{path}{_PROJECT}/", GET=simple.project)
+
+
+def _mount_indexes(
+    add: Callable[..., None],
+    services: Services,
+    identity: RequestIdentity,
+    others: Others,
+    files: FileViews,
+    simple: SimpleViews,
+) -> None:
+    """Named indexes, for the devpi client and at its addresses."""
+    base_url = services.settings.get(WebSettings).base_url
+    listed = listed_projects(services.catalog, services.gate)
+    mount_indexes(
+        add,
+        IndexViews(services.indexes, listed, identity, api_config, others, base_url),
+        ProjectViews(
+            services.indexes,
+            services.lookup,
+            services.catalog,
+            services.removals,
+            identity,
+            simple.project,
+            files.by_digest,
+            base_url,
+        ),
+    )
 
 
 def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> None:

@@ -80,10 +80,12 @@ class Indexes:
         self, name: IndexName, kind: Kind, given: Mapping[str, object], identity: Identity, author: Author
     ) -> IndexDefinition:
         """Make an index; IndexExists where there is one, NotFound where there is no such owner."""
-        self._require_configure(identity, name)
+        is_owner_there = self._knows_user(name.owner)
+        if is_owner_there or not identity.is_authenticated:
+            self._require_configure(identity, name)
         if kind is Kind.MIRROR:
             self._require_mirrors(identity)
-        if not self._knows_user(name.owner):
+        if not is_owner_there:
             raise NotFound(f"There is no user {shown(name.owner)} who could own {name}: add the user first")
         options = read_options(given, kind)
         if kind is Kind.MIRROR and "mirror_url" not in options:

@@ -36,11 +36,15 @@ class Ours:
     def find(self, reader: CatalogReader, name: ProjectName, *, with_files: bool = False) -> Found:
         """One query; two until the first rebuild is over: a process does not see a catalog become new again."""
         # Before the project is read: a rebuild that ends in between would have brought it.
-        is_whole = self._is_whole or self._becomes_whole(reader)
+        is_whole = self.is_whole(reader)
         record, files = (
             reader.project_with_files(self._index, name) if with_files else (reader.project(self._index, name), ())
         )
         return Found(name, record, files, record is None and not is_whole)
+
+    def is_whole(self, reader: CatalogReader) -> bool:
+        """Whether a name that the catalog does not know is not ours; no query once that is so."""
+        return self._is_whole or self._becomes_whole(reader)
 
     def _becomes_whole(self, reader: CatalogReader) -> bool:
         state = reader.state()

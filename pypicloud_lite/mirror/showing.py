@@ -47,6 +47,10 @@ class Showing:
         """Whether our own files of a project do not hide the upstream's."""
         return self._settings.merges_everything or project in self._merged
 
+    def show_mirror(self, project: ProjectName) -> Show:
+        """What the mirror itself shows of a project whose name is not ours."""
+        return Show.FILES if self._settings.is_on and self._curation.asks_for(project) else Show.NOTHING
+
     def show(self, index: IndexName, project: ProjectName, *, is_ours: bool) -> Show:
         """What ``index`` shows; ``is_ours``: the default index has the project, or keeps its name reserved.
 
@@ -55,7 +59,7 @@ class Showing:
         if not self.is_on or not self._curation.asks_for(project) or (is_ours and not self.merges(project)):
             return Show.NOTHING
         if index == MIRROR_INDEX:
-            return Show.FILES if self._settings.is_on else Show.NOTHING
+            return self.show_mirror(project)
         if index != self._default:
             return Show.NOTHING
         match self._settings.fallback:

@@ -20,13 +20,19 @@ class Removals:
         self._gate = gate
         self._changes = changes
 
-    def remove(self, selection: Selection, identity: Identity, author: Author) -> list[FileRecord]:
+    def remove(
+        self, selection: Selection, identity: Identity, author: Author, *, force: bool = False
+    ) -> list[FileRecord]:
         """Delete what is selected, out of the lists all at once; the filenames stay reserved for the same bytes.
+
+        ``force`` deletes from an index that is not volatile too, which takes a right of its own.
 
         What was deleted, which is something: :class:`NotFound` where there is nothing to delete. The project's name
         stays private until :meth:`free`.
         """
-        self._gate.require(identity, Permission.DELETE, selection.project)
+        index = selection.index
+        if not (force and self._gate.allows(identity, Permission.FORCE, selection.project, index)):
+            self._gate.require(identity, Permission.DELETE, selection.project, index)
         removed = self._changes.remove(selection, author)
         if not removed:
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")
@@ -34,7 +40,7 @@ class Removals:
 
     def free(self, index: IndexName, project: ProjectName, identity: Identity, author: Author) -> None:
         """Forget a project without files: its name is nobody's again, and so are its reserved filenames."""
-        self._gate.require(identity, Permission.ADMINISTER, project)
+        self._gate.require(identity, Permission.ADMINISTER, project, index)
         if self._changes.forget(index, project, author):
             return
         with self._catalog.read() as catalog:

@@ -32,11 +32,11 @@ class Statuses:
 
         The reason is shown to everybody who may read the project.
         """
-        self._gate.require(identity, Permission.ARCHIVE, project)
+        self._gate.require(identity, Permission.ARCHIVE, project, index)
 
         def admit(before: ProjectRecord) -> None:
             if ProjectStatus.QUARANTINED in {status, before.status}:
-                self._gate.require(identity, Permission.ADMINISTER, project)
+                self._gate.require(identity, Permission.ADMINISTER, project, index)
 
         if not self._changes.set_status(index, project, status, one_line(reason), author, admit):
             raise NotFound(f"There is no project {project} here: upload a file to it first")

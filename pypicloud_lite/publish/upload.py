@@ -11,8 +11,10 @@ from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.incoming import NewFile, Stored
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.indexes.model import IndexDefinition
+from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import InvalidRequest
+from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.publish.form import UploadForm
@@ -47,12 +49,18 @@ class Expected:
 
 
 class Uploads:
-    """The upload service; the form's spool is the caller's to close. ``strict``: see ``publish/strict.py``."""
+    """The upload service; the form's spool is the caller's to close.
 
-    def __init__(self, catalog: Catalog, gate: Gate, ingest: Ingest, *, strict: bool = False) -> None:
+    ``strict``: see ``publish/strict.py``; an index may be told otherwise.
+    """
+
+    def __init__(
+        self, catalog: Catalog, gate: Gate, ingest: Ingest, registry: Registry, *, strict: bool = False
+    ) -> None:
         self._catalog = catalog
         self._gate = gate
         self._ingest = ingest
+        self._registry = registry
         self._strict = strict
 
     def upload(
@@ -65,11 +73,13 @@ class Uploads:
         if expected is not None:
             expected.check(filename)
         project = filename.project
-        self._gate.require(identity, Permission.WRITE, project)
+        definition = self._stage(index)
+        strict = definition.get("strict") if definition.get("strict") is not None else self._strict
+        self._gate.require(identity, Permission.WRITE, project, index)
 
         def admit(catalog: CatalogReader) -> None:
             check_status(catalog.project(index, project))
-            if self._strict and filename.packagetype == "sdist":
+            if strict and filename.packagetype == "sdist":
                 check_only_sdist(filename, catalog.files(index, project))
 
         with self._catalog.read() as catalog:
@@ -81,7 +91,7 @@ class Uploads:
         finally:
             archive.close()
         check_artifact(filename, metadata)
-        if self._strict:
+        if strict:
             check_strict(filename, metadata)
         new = NewFile(
             index=index,
@@ -94,9 +104,28 @@ class Uploads:
             signature=form.signature,
             uploader=identity.username,
         )
-        return self._ingest.add(
-            new, content, author, lambda: self._gate.allows(identity, Permission.OVERWRITE, project), admit
-        )
+        return self._ingest.add(new, content, author, lambda: self._may_overwrite(identity, project, definition), admit)
+
+    def require_stage(self, owner: str, name: str) -> IndexName:
+        """The index of that name, if it takes uploads; NotFound else."""
+        try:
+            return self._stage(IndexName(owner, name)).name
+        except InvalidName:
+            raise NotFound(f"There is no index {shown(f'{owner}/{name}')} here: check the address") from None
+
+    def _stage(self, index: IndexName) -> IndexDefinition:
+        definition = self._registry.now().get(index)
+        if definition is None:
+            raise NotFound(f"There is no index {index} here: check the address, or make the index first")
+        if definition.is_mirror:
+            raise NotFound(f"Index {index} is a mirror and takes no uploads: upload to an index that stands on it")
+        return definition
+
+    def _may_overwrite(self, identity: Identity, project: ProjectName, index: IndexDefinition) -> bool:
+        """The default index that is volatile takes other bytes from everybody who may upload."""
+        if index.is_default and index.volatile and self._gate.allows(identity, Permission.WRITE, project):
+            return True
+        return self._gate.allows(identity, Permission.OVERWRITE, project, index.name)
 
 
 def _content(form: UploadForm) -> tuple[Spool, str]:

@@ -54,7 +54,7 @@ class UploadViews:
 
     def _read(self, request: Request, body: RequestBody) -> PlainResponse:
         environ = request.environ
-        identity = self._identity(request)
+        identity, index = self._identity(request), self._of(request)
         length = request.content_length
         if length is not None and length > self._max_bytes:
             raise TooLarge(
@@ -63,16 +63,16 @@ class UploadViews:
             )
 
         def spool(expected_size: int | None) -> Spool:
-            self._gate.require_write_somewhere(identity)
+            self._gate.require_write_somewhere(identity, index)
             return self._storage.spool(expected_size)
 
         content_type = environ.get("CONTENT_TYPE", "")
         if content_type.partition(";")[0].strip().lower() in {"text/xml", "application/xml"}:
             raise InvalidRequest("XML-RPC is not spoken here: call /pypi or /RPC2")
         with read_form(body, content_type, length, spool_factory=spool, limits=self._limits) as form:
-            return self._act(request, form)
+            return self._act(request, form, index)
 
-    def _act(self, request: Request, form: UploadForm) -> PlainResponse:
+    def _act(self, request: Request, form: UploadForm, index: IndexName) -> PlainResponse:
         action = form.one(":action") or request.GET.get(":action") or "file_upload"
         if action in _NO_EFFECT:
             text = b"OK: nothing needs to be registered here, upload the files\n"
@@ -82,11 +82,18 @@ class UploadViews:
         if action != "file_upload":
             raise InvalidRequest(f":action {shown(action)} is unknown: send file_upload")
         identity, author = self._identity.author(request)
-        stored = self._uploads.upload(form, self._index, identity, author, _expected(request))
+        stored = self._uploads.upload(form, index, identity, author, _expected(request))
         return respond_json("200 OK", package_object(stored.record, self._base_url or request.application_url))
+
+    def _of(self, request: Request) -> IndexName:
+        """The index that the address names, else the default one; NotFound where there is no such index."""
+        match = request.matchdict or {}
+        if "owner" not in match:
+            return self._index
+        return self._uploads.require_stage(match["owner"], match["index"])
 
 
 def _expected(request: Request) -> Expected | None:
     """What pypicloud's address of an upload says beside the form: ``/api/package/PROJECT/FILENAME``."""
     match = request.matchdict
-    return Expected(match["project"], match["filename"]) if match else None
+    return Expected(match["project"], match["filename"]) if match and "filename" in match else None

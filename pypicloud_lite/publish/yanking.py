@@ -32,7 +32,7 @@ class Yanking:
     def _mark(
         self, selection: Selection, identity: Identity, author: Author, reason: str | None, *, yanked: bool
     ) -> list[FileRecord]:
-        self._gate.require(identity, Permission.YANK, selection.project)
+        self._gate.require(identity, Permission.YANK, selection.project, selection.index)
         rows = self._changes.yank(selection, author, reason, yanked=yanked)
         if not rows:
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was changed")

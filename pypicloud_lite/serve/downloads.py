@@ -51,9 +51,9 @@ class Downloads:
             project = ProjectName.parse(spelling)
         except InvalidName:
             raise self.missing(filename) from None
-        visible = self._gate.allows(identity, Permission.READ, project)
+        visible = self._gate.allows(identity, Permission.READ, project, index)
         if not visible and not identity.is_authenticated:
-            raise self._gate.unknown(identity, project)
+            raise self._gate.unknown(identity, project, index)
         name, part = split_part(filename)
         holder = None
         with self._catalog.read(snapshot=False) as catalog:

@@ -59,7 +59,7 @@ class MirroredDownloads:
         Without a ``spelling`` of its project the filename tells of it.
         """
         name, part = split_part(filename)
-        project = self._project(identity, spelling, name)
+        project = self._project(identity, index, spelling, name)
         if project is None:
             return None
         with self._catalog.read(snapshot=False) as catalog:
@@ -73,14 +73,14 @@ class MirroredDownloads:
             # METADATA may be known though the file has none that could be read.
             with suppress(NotFound):
                 return self._downloads.find(identity, self._mirror.index, project.value, filename, digest)
-        may_ask = self._gate.allows(identity, Permission.FILL_CACHE, project)
+        may_ask = self._gate.allows(identity, Permission.FILL_CACHE, project, index)
         if not may_ask or part is Part.SIGNATURE:
             return None
         wanted = self._mirror.wanted(project, name, author, may_ask=may_ask)
         is_it = wanted is not None and (digest is None or _begins_with(wanted, digest))
         return Coming(wanted, part) if wanted is not None and is_it else None
 
-    def _project(self, identity: Identity, spelling: str | None, filename: str) -> ProjectName | None:
+    def _project(self, identity: Identity, index: IndexName, spelling: str | None, filename: str) -> ProjectName | None:
         """The project that is meant, if there is a mirror and the caller may read it."""
         if not self._mirror.showing.is_on:
             return None
@@ -88,7 +88,7 @@ class MirroredDownloads:
             project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(filename).project
         except InvalidName:
             return None
-        return project if self._gate.allows(identity, Permission.READ, project) else None
+        return project if self._gate.allows(identity, Permission.READ, project, index) else None
 
     def _shows(self, catalog: CatalogReader, index: IndexName, project: ProjectName) -> bool:
         """Whether the index shows the upstream's files of a project as its own; never what may be ours."""

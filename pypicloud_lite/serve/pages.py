@@ -7,7 +7,7 @@ Sources: PEP 503, 592, 629, 658/714, 691, 700, 792 and the living specification.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import Any
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
 from pypicloud_lite.indexes.page_file import PageFile
 from pypicloud_lite.kernel.clock import iso_utc
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.service import Read
 
 API_VERSION = "1.4"
@@ -53,19 +53,28 @@ class ProjectPage:
 
     @classmethod
     def merged(
-        cls, name: ProjectName, project: ProjectRecord | None, own: Sequence[FileRecord], read: Read | None
+        cls,
+        name: ProjectName,
+        holders: Sequence[ProjectRecord],
+        own: Mapping[IndexName, Sequence[FileRecord]],
+        reads: Sequence[Read],
     ) -> ProjectPage:
-        """Our own files and an upstream's: of one filename ours, and status and serial where we have the project."""
-        files = {record.filename.value: PageFile.of(record) for record in own if record.is_listed}
-        for file in read.files if read is not None else ():
-            files.setdefault(file.filename.value, file)
-        told: ProjectRecord | Read | None = project if project is not None else read
+        """Our own files and mirrors': of one filename those of the first, in order, and status and serial likewise."""
+        files: dict[str, PageFile] = {}
+        for holder in holders:
+            for record in own.get(holder.index, ()):
+                if record.is_listed and record.filename.value not in files:
+                    files[record.filename.value] = PageFile.of(record)
+        for read in reads:
+            for file in read.files:
+                files.setdefault(file.filename.value, file)
+        told: Sequence[ProjectRecord | Read] = [*holders, *reads]
         return cls(
             name=name,
             files=sorted(files.values(), key=_order),
-            status=told.status if told is not None else ProjectStatus.ACTIVE,
-            status_reason=told.status_reason if told is not None else None,
-            serial=told.serial if told is not None else 0,
+            status=told[0].status if told else ProjectStatus.ACTIVE,
+            status_reason=told[0].status_reason if told else None,
+            serial=max((one.serial for one in holders), default=told[0].serial if told else 0),
         )
 
 

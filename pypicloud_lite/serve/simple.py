@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import CameRound, UpstreamError
+from pypicloud_lite.kernel.errors import CameRound, NotFound, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.service import Listing, Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
 from pypicloud_lite.serve.pages import ProjectPage, files_html, list_html, list_json, project_html, project_json
+from pypicloud_lite.serve.resolving import Resolved, Resolver
 from pypicloud_lite.serve.visible import unknown
 from pypicloud_lite.upstream.hops import hops
 
@@ -37,82 +39,67 @@ class Answer:
 
 
 class SimpleApi:
-    """Pages of one catalog; a warm page of our own files costs one indexed query, with an upstream's two more."""
+    """Pages of one catalog; a warm page of our own files costs one indexed query, and each mirror one or two more."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, mirror: Mirror) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, resolver: Resolver, mirror: Mirror) -> None:
         self._catalog = catalog
         self._gate = gate
         self._cache = cache
+        self._resolver = resolver
         self._mirror = mirror
-
-    @property
-    def mirrors(self) -> bool:
-        """Whether the mirror's own index answers."""
-        return self._mirror.showing.has_index
 
     def project(
         self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str
     ) -> Answer | Moved:
         """The page of a project; raises what the gate says of one that is unknown or hidden."""
-        visible = self._gate.allows(identity, Permission.READ, name)
-        if not visible and not identity.is_authenticated:
-            raise self._gate.unknown(identity, name)
         with self._catalog.read(snapshot=False) as catalog:
-            found = self._mirror.ours.find(catalog, name)
-            record = found.record
-            show = self._mirror.showing.show(index, name, is_ours=record is not None)
-            # The mirror shows nothing of its own: what counts there is whether the name is ours.
-            has_files = record is not None and record.file_count > 0 and index != self._mirror.index
-            if not visible or (show is Show.NOTHING and not has_files):
-                raise unknown(catalog, self._gate, identity, name)
-            found.require_known()
-            if show is Show.NOTHING and record is not None:
-                key = ("project", index, name, form is Representation.JSON, root)
-                return Answer(self._cache.get(key, record.revision, lambda: self._own(catalog, record, form, root)))
-        if show is Show.REDIRECT:
-            return Moved(self._mirror.page_address(name))
-        if record is not None and record.status is ProjectStatus.QUARANTINED:
-            return Answer(Page.of(_written(ProjectPage.of(record, ()), form, root), record.serial))
-        own = record if has_files else None
-        return self._merged(identity, index, name, own, form, root, show)
+            resolved = self._resolver.resolve(catalog, identity, index, name)
+            visible = self._gate.allows(identity, Permission.READ, name, index)
+            withheld = resolved.withheld
+            if not visible or not (resolved.mirrors or resolved.holders):
+                raise unknown(catalog, self._gate, identity, name, index)
+            if withheld is not None:
+                return Answer(Page.of(_written(ProjectPage.of(withheld, ()), form, root), withheld.serial))
+            if not resolved.mirrors:
+                if not resolved.with_files:
+                    raise unknown(catalog, self._gate, identity, name, index)
+                return Answer(self._own(catalog, resolved, form, root))
+        if resolved.mirrors[0].show is Show.REDIRECT and not resolved.with_files:
+            return Moved(resolved.mirrors[0].mirror.page_address(name))
+        return self._merged(identity, resolved, form, root)
 
-    def _own(self, catalog: CatalogReader, record: ProjectRecord, form: Representation, root: str) -> Page:
-        page = ProjectPage.of(record, catalog.files(record.index, record.name))
-        return Page.of(_written(page, form, root), record.serial)
-
-    def _merged(
-        self,
-        identity: Identity,
-        index: IndexName,
-        name: ProjectName,
-        own: ProjectRecord | None,
-        form: Representation,
-        root: str,
-        show: Show,
-    ) -> Answer:
-        """Our own files, where there are some, and the upstream's; for no longer than it is asked is a scope open."""
-        may_ask, direct = self._gate.allows(identity, Permission.FILL_CACHE, name), show is Show.LINKS
-        listing, failed = None, False
-        try:
-            listing = self._mirror.listing(name, may_ask=may_ask, direct=direct)
-        except (UpstreamError, CameRound):
-            if own is None:
-                raise
-            failed = True
-        if listing is None and own is None:
-            raise self._gate.nowhere(identity, name, may_ask=may_ask)
+    def _own(self, catalog: CatalogReader, resolved: Resolved, form: Representation, root: str) -> Page:
+        holders = resolved.with_files
 
         def draw() -> Page:
-            read = listing.read() if listing is not None else None
-            if own is None and not may_ask and (read is None or not read.files):
-                raise self._gate.nowhere(identity, name, may_ask=may_ask)
-            ours = self._files(own) if own is not None else ()
-            page = ProjectPage.merged(name, own, ours, read)
+            page = ProjectPage.merged(resolved.name, holders, catalog.files_of(holders), ())
             return Page.of(_written(page, form, root), page.serial)
 
-        key = ("merged", index, name, form is Representation.JSON, root, direct, may_ask)
-        revision = (own.revision if own is not None else None, listing.key if listing is not None else None)
-        return Answer(self._cache.get(key, revision, draw), listing, failed)
+        key = ("project", resolved.chain.index.name, resolved.name, form is Representation.JSON, root, *_ids(holders))
+        return self._cache.get(key, _revisions(holders), draw)
+
+    def _merged(self, identity: Identity, resolved: Resolved, form: Representation, root: str) -> Answer:
+        """Our own files, where there are some, and the mirrors'; for no longer than one is asked is a scope open."""
+        name, holders = resolved.name, resolved.with_files
+        seen = Asked.all(self._gate, identity, resolved)
+        listings = seen.listings
+        if not listings and not holders:
+            if seen.error is not None:
+                raise seen.error
+            raise self._gate.nowhere(identity, name, resolved.chain.index.name, may_ask=seen.may_ask)
+
+        def draw() -> Page:
+            reads = [listing.read() for listing in listings]
+            if not holders and not seen.may_ask and not any(read.files for read in reads):
+                raise self._gate.nowhere(identity, name, resolved.chain.index.name, may_ask=False)
+            page = ProjectPage.merged(name, holders, self._files(holders), reads)
+            return Page.of(_written(page, form, root), page.serial)
+
+        shown = tuple((one.mirror.index, one.show) for one in resolved.mirrors)
+        key = ("merged", resolved.chain.index.name, name, form is Representation.JSON, root, shown, seen.may_ask)
+        revision = (_revisions(holders), tuple(listing.key for listing in listings))
+        page = self._cache.get((*key, *_ids(holders)), revision, draw)
+        return Answer(page, seen.worst, seen.error is not None and not listings)
 
     def came_by(self, answer: Answer | Moved) -> tuple[str, ...]:
         """The servers of this kind by which it comes to another one, this one last; nothing where none asks."""
@@ -120,14 +107,25 @@ class SimpleApi:
             return ()
         return (*(answer.listing.came_by if answer.listing is not None else ()), self._mirror.server())
 
-    def _files(self, own: ProjectRecord) -> Sequence[FileRecord]:
+    def _files(self, holders: Sequence[ProjectRecord]) -> Mapping[IndexName, Sequence[FileRecord]]:
+        if not holders:
+            return {}
         with self._catalog.read(snapshot=False) as catalog:
-            return catalog.files(own.index, own.name)
+            return catalog.files_of(holders)
 
-    def upstream_names(self, identity: Identity) -> tuple[int, Iterator[str]]:
-        """A number that changes with the upstream's list of projects, and the list; see :meth:`Mirror.listed_names`."""
+    def upstream_names(self, identity: Identity, index: IndexName) -> tuple[int, Iterator[str]] | None:
+        """A number that changes with a mirror's list of projects, and the list; see :meth:`Mirror.listed_names`.
+
+        None where the index is no mirror.
+        """
+        chain = self._resolver.chain(index)
+        mirror = self._resolver.mirror_of(index) if chain.index.is_mirror else None
+        if mirror is None:
+            return None
+        if not self._gate.may_read_somewhere(identity, index) and identity.is_authenticated:
+            raise NotFound(f"There is no index {index} here: check its name, or ask {index.owner} for access")
         self._gate.require_login_where_private(identity)
-        return self._mirror.listed_names(may_ask=self._gate.may_fill_cache(identity))
+        return mirror.listed_names(may_ask=self._gate.may_fill_cache(identity, index))
 
     def files(self, identity: Identity, index: IndexName) -> Page:
         """Every file that the caller may read; an empty page at worst. Costs a query for each 1,000 files."""
@@ -149,25 +147,80 @@ class SimpleApi:
     def projects(self, identity: Identity, index: IndexName, form: Representation) -> Page:
         """The list of projects that the caller may read; never a refusal, an empty list at worst.
 
-        Its serial is the highest of what it shows: one that hidden projects raise would tell of them. A quarantined
-        project is not in it: what lists no files is not offered.
+        Those of all stages of the index; what mirrors have is not listed. Its serial is the highest of what it shows:
+        one that hidden projects raise would tell of them. A quarantined project is not in it: what lists no files is
+        not offered.
         """
         with self._catalog.read(snapshot=False) as catalog:
-            revision = catalog.state().revision
+            state = catalog.state()
+            chain = self._resolver.chain(index, catalog, state.definitions)
 
             def draw() -> Page:
-                may_read = self._gate.readable(identity)
-                shown = [
-                    record
-                    for record in catalog.projects(index)
-                    if record.status is not ProjectStatus.QUARANTINED and may_read(record.name)
-                ]
-                serial = max((record.serial for record in shown), default=0)
+                may_read = {stage: self._gate.readable(identity, stage) for stage in chain.stages}
+                shown = {
+                    record.name: record.serial
+                    for record in catalog.projects_of(chain.stages)
+                    if record.status is not ProjectStatus.QUARANTINED
+                    and may_read[record.index](record.name)
+                    and may_read[index](record.name)
+                }
+                serial = max(shown.values(), default=0)
                 write = list_json if form is Representation.JSON else list_html
-                return Page.of(b"".join(write((record.name.value for record in shown), serial)), serial)
+                return Page.of(b"".join(write((name.value for name in shown), serial)), serial)
 
             key = ("projects", index, self._gate.view_key(identity), form is Representation.JSON)
-            return self._cache.get(key, revision, draw)
+            return self._cache.get(key, (state.revision, state.definitions), draw)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one mirror lists."""
+
+    index: IndexName
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the mirrors of a project answered. ``may_ask``: the caller may have them asked."""
+
+    answers: Sequence[Answered]
+    may_ask: bool
+    error: UpstreamError | CameRound | None
+
+    @classmethod
+    def all(cls, gate: Gate, identity: Identity, resolved: Resolved) -> Self:
+        """Ask each, where the caller may; what one of them does not answer does not keep the others from it."""
+        answers, error = [], None
+        may_ask = gate.allows(identity, Permission.FILL_CACHE, resolved.name, resolved.chain.index.name)
+        for one in resolved.mirrors:
+            try:
+                listing = one.mirror.listing(resolved.name, may_ask=may_ask, direct=one.show is Show.LINKS)
+            except (UpstreamError, CameRound) as failure:
+                error = error or failure
+                continue
+            if listing is not None:
+                answers.append(Answered(one.mirror.index, listing))
+        return cls(answers, may_ask, error)
+
+    @property
+    def listings(self) -> Sequence[Listing]:
+        """What they list."""
+        return [one.listing for one in self.answers]
+
+    @property
+    def worst(self) -> Listing | None:
+        """The one that can be believed least."""
+        listings = self.listings
+        return next((one for one in listings if one.is_stale), listings[0] if listings else None)
+
+
+def _ids(holders: Sequence[ProjectRecord]) -> tuple[int, ...]:
+    return tuple(one.id for one in holders)
+
+
+def _revisions(holders: Sequence[ProjectRecord]) -> tuple[int, ...]:
+    return tuple(one.revision for one in holders)
 
 
 def _written(page: ProjectPage, form: Representation, root: str) -> bytes:

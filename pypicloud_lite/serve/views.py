@@ -76,22 +76,15 @@ class SimpleViews:
             return redirect(found.url, permanent=False)
         return self._send(request, found.page, form, [*_told(found), *([("Via", written(via))] if via else [])])
 
-    def named(self, request: Request) -> PlainResponse:
-        """The page of a project in an index that is named: the default one, or the mirror."""
-        if self._of(request) not in {self._index, MIRROR_INDEX}:
-            raise NotFound("There is nothing at this address: check its spelling")
-        return self.project(request)
-
     def named_projects(self, request: Request) -> PlainResponse:
-        """The list of projects of an index that is named: of the mirror what its upstream lists."""
-        index = self._of(request)
-        if index == self._index:
-            return self.projects(request)
-        if index != MIRROR_INDEX or not self._simple.mirrors:
-            raise NotFound("There is nothing at this address: check its spelling")
-        with came_by(request.environ.get("HTTP_VIA")):
-            revision, names = self._simple.upstream_names(self._identity(request))
+        """The list of projects of an index that is named: of a mirror what its upstream lists."""
+        index, identity = self._of(request), self._identity(request)
         form = _representation(request)
+        with came_by(request.environ.get("HTTP_VIA")):
+            listed = self._simple.upstream_names(identity, index)
+        if listed is None:
+            return self._send(request, self._simple.projects(identity, index, form), form)
+        revision, names = listed
         return send_names(request.environ, revision, names, form, _CONTENT_TYPES[form])
 
     def root_project(self, request: Request) -> PlainResponse:

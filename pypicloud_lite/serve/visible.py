@@ -32,8 +32,10 @@ def visible_project(
         yield reader, record
 
 
-def unknown(reader: CatalogReader, gate: Gate, identity: Identity, name: ProjectName) -> PpcError:
+def unknown(
+    reader: CatalogReader, gate: Gate, identity: Identity, name: ProjectName, index: IndexName | None = None
+) -> PpcError:
     """What is said of a project that is not there: while the first rebuild runs, that it may still come."""
     if reader.state().rebuilding_since is not None:
         return StillRebuilding.of_project(name)
-    return gate.unknown(identity, name)
+    return gate.unknown(identity, name, index)

@@ -71,7 +71,9 @@ from pypicloud_lite.serve.describe.descriptions import Descriptions
 from pypicloud_lite.serve.describe.project_documents import ProjectDocuments
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.mirrored import MirroredDownloads
+from pypicloud_lite.serve.project_files import ProjectLookup
 from pypicloud_lite.serve.projects import Projects
+from pypicloud_lite.serve.resolving import Resolver
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.simple import SimpleApi
 from pypicloud_lite.settings.load import Loaded
@@ -129,6 +131,7 @@ class Services:
     statuses: Statuses
     listings: Listings
     simple: SimpleApi
+    lookup: ProjectLookup
     projects: Projects
     descriptions: Descriptions
     documents: ProjectDocuments
@@ -256,6 +259,12 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
     eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
     projects = Projects(catalog, gate, mirror, index)
+
+    def mirror_of(index: IndexName) -> Mirror | None:
+        return mirror if index == mirror.index else None
+
+    resolver = Resolver(registry, gate, mirror, mirror_of)
+
     return Services(
         settings=settings,
         clock=clock,
@@ -277,12 +286,13 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         refusals=Refusals(database, clock),
         readmes=Readmes(),
         ingest=ingest,
-        uploads=Uploads(catalog, gate, ingest, strict=settings.get(PublishSettings).strict),
+        uploads=Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict),
         removals=Removals(catalog, gate, ingest.changes),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
-        simple=SimpleApi(catalog, gate, pages, mirror),
+        simple=SimpleApi(catalog, gate, pages, resolver, mirror),
+        lookup=ProjectLookup(catalog, gate, resolver),
         projects=projects,
         descriptions=Descriptions(catalog, gate, pages),
         documents=ProjectDocuments(projects, pages, index),

@@ -225,7 +225,7 @@ class FrailSite(Site):
             storage=storage,
             catalog=catalog,
             ingest=ingest,
-            uploads=Uploads(catalog, services.gate, ingest),
+            uploads=Uploads(catalog, services.gate, ingest, services.registry),
             removals=Removals(catalog, services.gate, ingest.changes),
             yanking=Yanking(services.gate, ingest.changes),
             statuses=Statuses(services.gate, ingest.changes),

@@ -116,7 +116,7 @@ def test_a_line_of_the_log_has_the_number_of_its_request(world, failing, log):
 def test_not_here_or_private_leads_to_the_login_and_back(make_world):
     world = make_world({"pypi.default_read": "everyone", "package.secret-tool.group.developers": "rw"})
     world.upload(build_wheel("secret-tool", "1.0"), "writer")
-    for path in ("/project/nothing/?versions=all", "/no/such/page"):
+    for path in ("/project/nothing/?versions=all", "/no/such/page/at/all"):
         page = see(world, path, 404)
         assert "it may be private" in page
         form = page.click("Log in", index=1).forms[1]
@@ -200,5 +200,5 @@ def test_the_pages_come_without_the_database(world, monkeypatch):
     assert ">reader<" not in page
     assert page.headers["X-Request-Id"] in page.text
     assert int(page.headers["Retry-After"]) > 0
-    missing = see(world, "/no/such/page", 404)
+    missing = see(world, "/no/such/page/at/all", 404)
     assert "<h1>Not Found</h1>" in missing

@@ -264,6 +264,8 @@ def fill(pattern, place, value):
         "project": "demo",
         "version": "1.0",
         "digest": WHEEL.sha256[:16],
+        "first": WHEEL.sha256[:3],
+        "second": WHEEL.sha256[3:16],
         "filename": WHEEL.filename,
         "path": WHEEL.filename,
         "username": "reader",

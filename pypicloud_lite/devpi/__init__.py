@@ -1,0 +1,1 @@
+"""The dialect of the devpi client, over the same services."""

@@ -1,0 +1,132 @@
+"""``/OWNER/INDEX`` for the devpi client: the index itself. For installers it is the list of projects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyramid.request import Request
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.devpi.answers import base_of, message, typed
+from pypicloud_lite.devpi.callers import Caller, caller_of
+from pypicloud_lite.devpi.index_body import changes_of, new_index, read_json
+from pypicloud_lite.indexes.administration import Indexes
+from pypicloud_lite.indexes.model import IndexDefinition
+from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound
+from pypicloud_lite.kernel.names import IndexName, shown
+from pypicloud_lite.web.responses import PlainResponse
+from pypicloud_lite.web.routing import View
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What answers at the same addresses for other callers: installers and browsers; and who takes uploads."""
+
+    projects: View
+    page: View
+    upload: View
+
+
+class IndexViews:
+    """An index: shown, made, changed, removed."""
+
+    def __init__(
+        self,
+        indexes: Indexes,
+        listed: Callable[[Identity, IndexName], list[str]],
+        identity: RequestIdentity,
+        api_config: Callable[[str, Identity, Mapping[str, str]], dict[str, Any]],
+        others: Others,
+        base_url: str | None,
+    ) -> None:
+        self._indexes = indexes
+        self._listed = listed
+        self._identity = identity
+        self._api_config = api_config
+        self._others = others
+        self._base_url = base_url
+
+    def show(self, request: Request) -> Any:
+        """The definition and the index's own projects; ``?no_projects`` leaves those out."""
+        match caller_of(request):
+            case Caller.INSTALLER:
+                return self._others.projects(request)
+            case Caller.BROWSER:
+                return self._others.page(request)
+        identity, name = self._identity(request), index_of(request)
+        index = self._indexes.get(identity, name)
+        config = told(index)
+        if "no_projects" not in request.GET:
+            config["projects"] = self._listed(identity, name)
+        return typed("indexconfig", config)
+
+    def create(self, request: Request) -> PlainResponse:
+        """``PUT``: an object of options, as texts or as JSON."""
+        identity, author = self._identity.author(request)
+        try:
+            name = IndexName(request.matchdict["owner"], request.matchdict["index"])
+        except InvalidName as error:
+            raise InvalidRequest(error.message) from None
+        kind, given = new_index(request.body)
+        return typed("indexconfig", told(self._indexes.create(name, kind, given, identity, author)))
+
+    def modify(self, request: Request) -> PlainResponse:
+        """``PATCH``: a list of ``key=value``, ``key+=value``, ``key-=value``, or an object."""
+        identity, author = self._identity.author(request)
+        name, document = index_of(request), read_json(request.body)
+        before = self._indexes.get(identity, name)
+        after = self._indexes.modify(name, lambda index: changes_of(document, index), identity, author)
+        if "error_on_noop" in request.GET and after.options == before.options:
+            raise InvalidRequest(f"Nothing of index {name} would change: it is so already")
+        return typed("indexconfig", told(after))
+
+    def remove(self, request: Request) -> PlainResponse:
+        """``DELETE``: the index with all that is in it."""
+        identity, author = self._identity.author(request)
+        name = index_of(request)
+        self._indexes.remove(name, identity, author)
+        return message(f"index {name} deleted", status="201 Created")
+
+    def config(self, request: Request) -> PlainResponse:
+        """``/+api`` of an index: where it is, and where it takes uploads."""
+        identity = self._identity(request)
+        index = self._indexes.get(identity, index_of(request))
+        where = f"{base_of(request, self._base_url)}/{index.name}"
+        more = {"index": where, "simpleindex": f"{where}/+simple/"}
+        if not index.is_mirror:
+            more["pypisubmit"] = f"{where}/"
+        return typed("apiconfig", self._api_config(base_of(request, self._base_url), identity, more))
+
+    def upload(self, request: Request) -> Any:
+        """``POST``: the form of uploads."""
+        return self._others.upload(request)
+
+
+def index_of(request: Request) -> IndexName:
+    """The index that the address names; NotFound where no index could have that name."""
+    match = request.matchdict
+    try:
+        return IndexName(match["owner"], match["index"])
+    except InvalidName:
+        raise NotFound(f"There is no index {shown(match['owner'] + '/' + match['index'])} here") from None
+
+
+def told(index: IndexDefinition) -> dict[str, Any]:
+    """An index as the client is told of it: what its address holds of a password is left out."""
+    return index.shown()
+
+
+def listed_projects(catalog: Catalog, gate: Gate) -> Callable[[Identity, IndexName], list[str]]:
+    """The projects that an index itself has, by name, of those that the caller may read."""
+
+    def of(identity: Identity, index: IndexName) -> list[str]:
+        may_read = gate.readable(identity, index)
+        with catalog.read(snapshot=False) as reader:
+            return [one.name.value for one in reader.projects(index) if may_read(one.name)]
+
+    return of

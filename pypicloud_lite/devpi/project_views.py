@@ -1,0 +1,171 @@
+"""``/OWNER/INDEX/PROJECT[/VERSION]`` for the devpi client: what there is of a project, and its removal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.request import Request
+
+from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.devpi.answers import base_of, message, typed
+from pypicloud_lite.devpi.callers import Caller, caller_of
+from pypicloud_lite.devpi.index_views import index_of
+from pypicloud_lite.devpi.project_json import versions_of
+from pypicloud_lite.indexes.administration import Indexes
+from pypicloud_lite.indexes.changes import Selection
+from pypicloud_lite.kernel.clock import iso_utc
+from pypicloud_lite.kernel.errors import InvalidName, NotFound
+from pypicloud_lite.kernel.filenames import Filename
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.kernel.versions import normalised_version
+from pypicloud_lite.publish.removal import Removals
+from pypicloud_lite.serve.project_files import ProjectFiles, ProjectLookup
+from pypicloud_lite.web.responses import PlainResponse, redirect
+from pypicloud_lite.web.routing import View
+
+
+class ProjectViews:
+    """Projects, releases and files of one index."""
+
+    def __init__(
+        self,
+        indexes: Indexes,
+        lookup: ProjectLookup,
+        catalog: Catalog,
+        removals: Removals,
+        identity: RequestIdentity,
+        installers: View,
+        download: View,
+        base_url: str | None,
+    ) -> None:
+        self._indexes = indexes
+        self._lookup = lookup
+        self._catalog = catalog
+        self._removals = removals
+        self._identity = identity
+        self._installers = installers
+        self._download = download
+        self._base_url = base_url
+
+    def show(self, request: Request) -> Any:
+        """``projectconfig``: every version that the index shows; with ``?ignore_bases`` those it has itself."""
+        match caller_of(request):
+            case Caller.INSTALLER:
+                index_of(request)
+                return self._installers(request)
+            case Caller.BROWSER:
+                return self._page(request)
+        name = _project(request)
+        if request.matchdict["project"] != name.value:
+            return self._normalised(request, name)
+        return typed("projectconfig", versions_of(self._find(request, name), base_of(request, self._base_url)))
+
+    def show_version(self, request: Request) -> Any:
+        """``versiondata``: one version, with the core metadata of its first file."""
+        if caller_of(request) is Caller.BROWSER:
+            return self._page(request)
+        name, index = _project(request), index_of(request)
+        version = _version(request)
+        found = self._find(request, name)
+        document = versions_of(found, base_of(request, self._base_url)).get(version)
+        if document is None:
+            raise NotFound(f"Project {name} has no release {version} in {index}: see the list of its releases")
+        holders = [one.project.index for one in found.held if any(file.version == version for file in one.files)]
+        core: dict[str, Any] = {}
+        if holders:
+            with self._catalog.read(snapshot=False) as catalog:
+                core = dict(catalog.release_metadata(holders[0], name, version))
+        return typed("versiondata", {**core, **document})
+
+    def remove(self, request: Request) -> PlainResponse:
+        """``DELETE`` of a project: every file that the index itself has of it."""
+        return self._remove(request, Selection(index_of(request), _project(request)))
+
+    def remove_version(self, request: Request) -> PlainResponse:
+        """``DELETE`` of a release, or of what is left of it."""
+        return self._remove(request, Selection(index_of(request), _project(request), version=_version(request)))
+
+    def remove_file(self, request: Request) -> PlainResponse:
+        """``DELETE`` of the address of a file."""
+        index, project = self._of_file(request)
+        return self._remove(request, Selection(index, project, filename=request.matchdict["filename"]))
+
+    def file(self, request: Request) -> Any:
+        """The bytes; for a program that asks for JSON what is known of the file."""
+        index, project = self._of_file(request)
+        request.matchdict["project"] = project.value
+        request.matchdict["digest"] = request.matchdict["first"] + request.matchdict["second"]
+        if "application/json" not in request.environ.get("HTTP_ACCEPT", "") or request.method == "HEAD":
+            return self._download(request)
+        self._lookup.find(self._identity(request), index, project, with_bases=False)
+        with self._catalog.read(snapshot=False) as catalog:
+            record = catalog.file(index, request.matchdict["filename"])
+        if record is None or not record.is_listed:
+            raise NotFound(f"There is no file {shown(request.matchdict['filename'])} in {index} here")
+        sha256 = record.digests.sha256
+        meta = {
+            "last_modified": iso_utc(record.uploaded_at),
+            "hash_spec": f"sha256={sha256}",
+            "hashes": {"sha256": sha256},
+            "project": record.project.value,
+            "version": record.version,
+        }
+        return typed("releasefilemeta", meta)
+
+    def refresh(self, request: Request) -> PlainResponse:
+        """``POST .../+simple/PROJECT/refresh``: the page, after its mirrors were asked anew for who may have that."""
+        self._lookup.refresh(self._identity(request), index_of(request), _project(request))
+        return redirect("./", permanent=False)
+
+    def _find(self, request: Request, name: ProjectName) -> ProjectFiles:
+        with_bases = "ignore_bases" not in request.GET
+        return self._lookup.find(self._identity(request), index_of(request), name, with_bases=with_bases)
+
+    def _remove(self, request: Request, selection: Selection) -> PlainResponse:
+        identity, author = self._identity.author(request)
+        force = "force" in request.GET
+        removed = self._removals.remove(selection, identity, author, force=force)
+        return message(f"{len(removed)} files of {selection.project} deleted from {selection.index}")
+
+    def _of_file(self, request: Request) -> tuple[IndexName, ProjectName]:
+        """The project that the index has the file of; NotFound where it has no such file, or with other bytes."""
+        match, index = request.matchdict, index_of(request)
+        filename: str = match["filename"]
+        bare = filename.removesuffix(".metadata").removesuffix(".asc")
+        with self._catalog.read(snapshot=False) as catalog:
+            record = catalog.file(index, bare) if bare.isascii() else None
+        if record is not None and record.digests.sha256.startswith(match["first"] + match["second"]):
+            return index, record.project
+        try:
+            # One that a mirror has still to fetch; of any other index it is not there.
+            return index, Filename.parse(bare).project
+        except InvalidName:
+            raise NotFound(f"There is no file {shown(filename)} in {index} here: it was replaced or deleted") from None
+
+    def _normalised(self, request: Request, name: ProjectName) -> PlainResponse:
+        query = request.environ.get("QUERY_STRING")
+        slash = "/" if request.path_info.endswith("/") else ""
+        up = "../" if slash else ""
+        return redirect(f"{up}{name}{slash}{f'?{query}' if query else ''}", permanent=False)
+
+    def _page(self, request: Request) -> PlainResponse:
+        match = request.matchdict
+        self._indexes.get(self._identity(request), index_of(request))
+        path = f"project/{_project(request)}/{match.get('version', '')}".rstrip("/") + "/"
+        depth = request.environ["PATH_INFO"].count("/") - 1
+        return redirect(f"{'../' * depth}{path}?index={index_of(request)}", permanent=False)
+
+
+def _project(request: Request) -> ProjectName:
+    try:
+        return ProjectName.parse(request.matchdict["project"])
+    except InvalidName:
+        raise NotFound(f"There is no project {shown(request.matchdict['project'])} here") from None
+
+
+def _version(request: Request) -> str:
+    try:
+        return normalised_version(request.matchdict["version"])
+    except InvalidName:
+        raise NotFound(f"There is no release {shown(request.matchdict['version'])} here") from None

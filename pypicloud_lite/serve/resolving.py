@@ -1,0 +1,144 @@
+"""What an index shows of one project, to one caller: its own files, those of its bases, then what mirrors have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.port import CatalogReader
+from pypicloud_lite.indexes.definitions import Chain, Definitions
+from pypicloud_lite.indexes.registry import Registry
+from pypicloud_lite.kernel.errors import NotFound, StillRebuilding
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.service import Mirror
+from pypicloud_lite.mirror.showing import Show
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of one mirror is shown."""
+
+    mirror: Mirror
+    show: Show
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One project of one index. ``holders`` are the stages that have it and show it to the caller, in order.
+
+    ``is_private``: a stage of the chain has the name, or keeps it, whoever may see that. ``withheld`` is the project of
+    the index itself, or of the default one, where it is quarantined: then nothing at all is shown.
+    """
+
+    chain: Chain
+    name: ProjectName
+    holders: Sequence[ProjectRecord]
+    mirrors: Sequence[Shown]
+    is_private: bool
+    withheld: ProjectRecord | None = None
+
+    @property
+    def with_files(self) -> Sequence[ProjectRecord]:
+        """Those that list files."""
+        return [one for one in self.holders if one.file_count and not _is_quarantined(one)]
+
+
+class Resolver:
+    """One query for all stages of a chain, however many: the definitions are known, or it tells that they changed."""
+
+    def __init__(
+        self, registry: Registry, gate: Gate, built_in: Mirror, mirror_of: Callable[[IndexName], Mirror | None]
+    ) -> None:
+        self._registry = registry
+        self._gate = gate
+        self._built_in = built_in
+        self.mirror_of = mirror_of
+
+    def chain(self, index: IndexName, reader: CatalogReader | None = None, revision: int = 0) -> Chain:
+        """What the index shows; NotFound where there is no such index.
+
+        One query, but where a ``reader`` has told the ``revision`` of the definitions and they are known.
+        """
+        definitions = self._registry.now() if reader is None else self._registry.current(reader, revision)
+        chain = definitions.chain(index)
+        if chain is None:
+            raise _no_index(index)
+        return chain
+
+    def resolve(self, reader: CatalogReader, identity: Identity, index: IndexName, name: ProjectName) -> Resolved:
+        """The project; NotFound where there is no such index, ``StillRebuilding`` where it may be ours.
+
+        Nothing of it may be told to a caller who has no READ on it in ``index``: whoever calls asks the gate.
+        """
+        found = self._read(reader, index, name)
+        stages = frozenset(found.chain.stages)
+        held = [one for one in found.records if one.index in stages]
+        shown = self._mirrors(found, name, held)
+        if shown and not found.records and not found.is_whole:
+            raise StillRebuilding.of_project(name)
+        visible = [one for one in held if self._is_visible(identity, one, index)]
+        ruling = {index, found.definitions.default}
+        withheld = next((one for one in found.records if one.index in ruling and _is_quarantined(one)), None)
+        return Resolved(found.chain, name, visible, shown, is_private=bool(held), withheld=withheld)
+
+    def _read(self, reader: CatalogReader, index: IndexName, name: ProjectName) -> _Read:
+        definitions = self._registry.known() or self._registry.read(reader)
+        for _ in range(_ROUNDS):
+            chain = definitions.chain(index)
+            # Before the project is read: a rebuild that ends in between would have brought it.
+            is_whole = chain is None or not self._may_ask(chain) or self._built_in.ours.is_whole(reader)
+            stages = (*chain.stages, definitions.default) if chain is not None else (definitions.default,)
+            revision, records = reader.holders(list(dict.fromkeys(stages)), name)
+            known, definitions = definitions, self._registry.current(reader, revision)
+            if known is definitions:
+                break
+        chain = definitions.chain(index)
+        if chain is None:
+            raise _no_index(index)
+        return _Read(definitions, chain, records, is_whole)
+
+    def _may_ask(self, chain: Chain) -> bool:
+        return bool(chain.mirrors) or (chain.index.is_default and self._built_in.showing.is_on)
+
+    def _is_visible(self, identity: Identity, record: ProjectRecord, index: IndexName) -> bool:
+        """What a base has is shown to those who may read it there."""
+        return record.index == index or self._gate.allows(identity, Permission.READ, record.name, record.index)
+
+    def _mirrors(self, found: _Read, name: ProjectName, held: Sequence[ProjectRecord]) -> list[Shown]:
+        """Private hides public: a name of the chain, and of the default index, unless it is whitelisted."""
+        shown: list[Shown] = []
+        showing = self._built_in.showing
+        chain, index = found.chain, found.chain.index
+        if chain.asks_mirrors(name, is_private=bool(found.records) and not showing.merges(name)):
+            for mirror in filter(None, map(self.mirror_of, chain.mirrors)):
+                how = mirror.showing.show_mirror(name)
+                if how is not Show.NOTHING:
+                    shown.append(Shown(mirror, how))
+        if index.is_default and self._built_in.index not in chain.mirrors:
+            how = showing.show(index.name, name, is_ours=bool(held))
+            if how is not Show.NOTHING:
+                shown.append(Shown(self._built_in, how))
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """``records`` are of the stages of the chain and of the default index."""
+
+    definitions: Definitions
+    chain: Chain
+    records: Sequence[ProjectRecord]
+    is_whole: bool
+
+
+def _is_quarantined(record: ProjectRecord) -> bool:
+    return record.status is ProjectStatus.QUARANTINED
+
+
+def _no_index(index: IndexName) -> NotFound:
+    return NotFound(f"There is no index {index} here: check its name")
