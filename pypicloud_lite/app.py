@@ -38,6 +38,7 @@ from pypicloud_lite.manage.account.views import AccountViews, LoginViews
 from pypicloud_lite.manage.api import ApiViews, operations
 from pypicloud_lite.manage.audit import Audit
 from pypicloud_lite.manage.guard import Guard
+from pypicloud_lite.manage.indexes.views import IndexViews as IndexApi
 from pypicloud_lite.manage.operations import Operation
 from pypicloud_lite.manage.people.views import PeopleViews, RuleViews, ServerViews
 from pypicloud_lite.manage.reference.views import ReferenceViews
@@ -322,6 +323,9 @@ def _api_views(
         people=PeopleViews(administration, directory, services.registration, identity, base_url),
         rules=RuleViews(administration, directory, services.gate, identity),
         server=ServerViews(Audit(services.database), identity, services.rebuild, services.export_people),
+        indexes=IndexApi(
+            services.indexes, services.lookup, removals, services.catalog, services.gate, identity, base_url
+        ),
         download=download,
         upload=upload,
         reference=reference,

@@ -10,6 +10,8 @@ from typing import Any
 from pypicloud_lite.manage import shapes
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
 from pypicloud_lite.manage.bodies import DownloadParameters, ListParameters, StatusParameters, YankParameters
+from pypicloud_lite.manage.indexes import shapes as of_indexes
+from pypicloud_lite.manage.indexes.views import IndexViews
 from pypicloud_lite.manage.operations import Needs, Operation
 from pypicloud_lite.manage.people.views import PeopleViews, RuleViews, ServerViews
 from pypicloud_lite.manage.reference.views import ReferenceViews
@@ -23,6 +25,7 @@ _USER = "/admin/user/{username:[^/]+}"
 _GROUP = "/admin/group/{group:[^/]+}"
 _RULES = f"/admin/package/{_PROJECT}"
 _RULE = f"{_RULES}/{{kind:user|group}}/{{name:[^/]+}}/{{right:read|write|owner}}"
+_INDEX = "/api/index/{owner:[^/]+}/{index:[^/]+}"
 _ROLE = "/admin/role/{role:reader|writer|admin}/{kind:user|group}/{name:[^/]+}"
 
 View = Callable[[Any], Any]
@@ -38,6 +41,7 @@ class ApiViews:
     people: PeopleViews
     rules: RuleViews
     server: ServerViews
+    indexes: IndexViews
     download: View
     upload: View
     reference: ReferenceViews
@@ -54,6 +58,7 @@ def operations(views: ApiViews) -> list[Operation]:
         *_groups(views.people),
         *_rules(views.rules, views.packages),
         *_server(views.people, views.server),
+        *_indexes(views.indexes),
     ]
 
 
@@ -173,4 +178,21 @@ def _server(people: PeopleViews, server: ServerViews) -> Sequence[Operation]:
         on("admin.rebuild", "POST", _both("/admin/rebuild"), view=server.rebuild, doing="rebuild the catalog", gives=shapes.RebuildReport),
         on("admin.acl", "GET", "/admin/acl.json.gz", view=server.people, doing="export users with the hashes of their passwords", gives=bytes, gives_type="application/gzip"),
         on("admin.journal", "GET", _both("/admin/journal"), view=server.journal, doing="read the journal", takes=shapes.JournalParameters, gives=shapes.JournalPage),
+    ]
+
+
+def _indexes(views: IndexViews) -> Sequence[Operation]:
+    anyone, project = Needs.ANYONE, Needs.PROJECT
+    package = f"{_INDEX}/package/{_PROJECT}"
+    return [
+        Operation("api.indexes", "GET", _both("/api/index"), anyone, views.every, "list the indexes that the caller may know of", gives=list[of_indexes.IndexShape]),
+        Operation("api.index", "GET", _both(_INDEX), anyone, views.one, "see an index", gives=of_indexes.IndexShape),
+        Operation("api.index", "PUT", _both(_INDEX), Needs.LOGIN, views.create, "make an index, as its owner", of_indexes.NewIndexParameters, of_indexes.IndexShape, status=201),
+        Operation("api.index", "PATCH", _both(_INDEX), Needs.LOGIN, views.modify, "change an index, as its owner", of_indexes.IndexOptions, of_indexes.IndexShape),
+        Operation("api.index", "DELETE", _both(_INDEX), Needs.LOGIN, views.remove, "remove an index with all that is in it, as its owner"),
+        Operation("api.index.projects", "GET", _both(f"{_INDEX}/package"), anyone, views.projects, "list the projects that an index has itself", gives=of_indexes.IndexProjects),
+        Operation("api.index.project", "GET", _both(package), project, views.files, "list the files that an index shows of a project", gives=of_indexes.IndexFiles),
+        Operation("api.index.project", "DELETE", _both(package), project, views.delete, "delete a project from an index", gives=shapes.Deleted),
+        Operation("api.index.release", "DELETE", f"{package}/version/{{version:[^/]+}}", project, views.delete, "delete a release from an index", gives=shapes.Deleted),
+        Operation("api.index.file", "DELETE", f"{package}/{{filename:[^/]+}}", project, views.delete, "delete a file from an index", gives=shapes.Deleted),
     ]

@@ -32,7 +32,7 @@ PROJECT_PATTERN: dict[str, Any] = {**PROJECT_NAME, "pattern": "^[A-Za-z0-9*]([A-
 Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, json_schema_extra={"format": "password"})]
 
 
-def _words(value: Any) -> Any:
+def words(value: Any) -> Any:
     """A list as a form sends it: separated by white space or commas."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
@@ -54,10 +54,10 @@ def _truth(value: Any) -> Any:
 _FEW = Field(default=(), max_length=50)
 _Project = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra=PROJECT_PATTERN)]
 _Network = Annotated[str, AfterValidator(network), Field(json_schema_extra={"format": "ipvanynetwork"})]
-Projects = Annotated[tuple[_Project, ...], BeforeValidator(_words)]
-Networks = Annotated[tuple[_Network, ...], BeforeValidator(_words)]
+Projects = Annotated[tuple[_Project, ...], BeforeValidator(words)]
+Networks = Annotated[tuple[_Network, ...], BeforeValidator(words)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-Permissions = Annotated[tuple[ScopeWord, ...], BeforeValidator(_words)]
+Permissions = Annotated[tuple[ScopeWord, ...], BeforeValidator(words)]
 
 
 class PasswordParameters(Parameters):

@@ -45,6 +45,8 @@ KNOWN = {
     "version": ["1.0", "1", "2.0", "not a version"],
     "token": [1, 2, 3, 10**18 - 1],
     "name": ["dora", "crew", "developers"],
+    "owner": ["dora", "nobody", "Dora"],
+    "index": ["dev", "new", "json"],
 }
 # The generator reads \p{C} and \p{Z} of the document's pattern as fewer signs than they are.
 NEW_NAMES = st.text(
@@ -65,6 +67,8 @@ AS_TEXT = re.compile(rf"\s*[-+]?[0-9.]+\s*|true|false|yes|no|on|off|[tfyn]|{WORD
 APPROVE = "POST /admin/user/{username}/approve"
 FREE = "POST /admin/package/{project}/free"
 UPLOAD = "POST /api/package/{project}/{filename}"
+# Bases must be there, options go with one kind of index.
+BY_RULE = {SIGNED, UPLOAD, "PUT /api/index/{owner}/{index}", "PATCH /api/index/{owner}/{index}"}
 
 schemathesis.openapi.format("ipvanynetwork", st.ip_addresses().map(str))
 load_all_checks()
@@ -123,11 +127,15 @@ class Api:
             ("PUT", "/api/package/emptied/status", {"status": "active"}),
             ("POST", "/admin/register", {"allow": True}),
             ("DELETE", "/admin/user/newcomer", None),
+            ("DELETE", "/api/index/dora/new", None),
+            ("PUT", "/api/index/dora/dev", {"acl_upload": "admin dora"}),
+            ("PATCH", "/api/index/dora/dev", {"volatile": True, "acl_upload": "admin dora", "acl_read": None}),
         ):
             self.world.send(method, path, "admin", "*", json)
         self.world.app.put_json("/api/user/newcomer", {"password": "x"}, extra_environ=self._address())
         for artifact in (*ARTIFACTS, EMPTIED):
             self.world.upload(artifact, "admin", "*")
+            self.world.upload(artifact, "admin", "*", path="/dora/dev/")
         self.world.delete("/api/package/emptied/", "admin", "*")
         self.token = self._token("dora", "read")["id"]
 
@@ -208,6 +216,7 @@ def put_names(draw, case, label, token):
         project, version = artifact.filename.split("-")[:2]
         there = {"username": "dora", "token": token, "project": project, "filename": artifact.filename}
         there |= {"version": version.removesuffix(".tar.gz"), "group": "crew", "name": "dora"}
+        there |= {"owner": "dora", "index": "new" if label.startswith("PUT") else "dev"}
     else:
         there = {name: draw(st.sampled_from(known)) for name, known in KNOWN.items() if draw(st.integers(0, 3))}
     case.path_parameters.update({name: there[name] for name in there.keys() & case.path_parameters.keys()})
@@ -221,7 +230,7 @@ def reads_as_another_type(body):
 
 def examine(api, operation, mode, examples, *, derandomize):
     """Send so many; how many there were."""
-    by_rule = operation.label in {SIGNED, UPLOAD}
+    by_rule = operation.label in BY_RULE
     excluded = [CHECKS.get_one("positive_data_acceptance")] if by_rule else []
     sent = 0
 

@@ -262,3 +262,46 @@ def test_resolution_costs_one_query_however_many_bases(world: World, queries: Ca
     with queries(world) as cold:
         assert len(page(world, "writer/dev")) == 13
     assert len(cold) == 2
+
+
+def test_the_rest_api_has_indexes_too(world: World) -> None:
+    made = world.send(
+        "PUT", "/api/index/writer/dev", "writer", 201, {"bases": ["root/main"], "acl_upload": "writer"}
+    ).json
+    assert made == {
+        "name": "writer/dev",
+        "type": "stage",
+        "defined": "database",
+        "default": False,
+        "options": {
+            "bases": ["root/main"],
+            "volatile": True,
+            "acl_upload": ["writer"],
+            "acl_toxresult_upload": [":ANONYMOUS:"],
+            "mirror_whitelist": [],
+            "mirror_whitelist_inheritance": "intersection",
+        },
+    }
+    changed = world.send("PATCH", "/api/index/writer/dev", "writer", 200, {"title": "Mine", "bases": None}).json
+    assert changed["options"]["title"] == "Mine"
+    assert changed["options"]["bases"] == []
+    assert [one["name"] for one in world.get("/api/index/", "reader").json] == ["root/main", "writer/dev"]
+    assert world.get("/api/index/writer/dev", "reader").json == changed
+    put(world, "writer/dev", LAB)
+    put(world, "writer/dev", LAB_NEWER)
+    assert world.get("/api/index/writer/dev/package/", "reader").json == {"packages": ["labpkg"]}
+    files = world.get("/api/index/writer/dev/package/labpkg/", "reader").json["packages"]
+    assert [(one["filename"], one["index"]) for one in files] == [
+        (LAB.filename, "writer/dev"),
+        (LAB_NEWER.filename, "writer/dev"),
+    ]
+    assert world.get(files[0]["url"].partition("localhost")[2], "reader").body == LAB.data
+    world.send("DELETE", "/api/index/writer/dev/package/labpkg/version/1.0", "reader", 403)
+    assert world.send("DELETE", "/api/index/writer/dev/package/labpkg/version/1.0").json == {"deleted": [LAB.filename]}
+    assert world.send("DELETE", f"/api/index/writer/dev/package/labpkg/{LAB_NEWER.filename}").json["deleted"]
+    world.get("/api/index/writer/dev/package/labpkg/", "reader", 404)
+    world.send("PUT", "/api/index/writer/dev", "writer", 409, {})
+    world.send("PATCH", "/api/index/writer/dev", "reader", 403, {"title": "x"})
+    world.send("PATCH", "/api/index/writer/dev", "writer", 400, {"colour": "red"})
+    world.send("DELETE", "/api/index/writer/dev", "writer", 200)
+    world.get("/api/index/writer/dev", "reader", 404)

@@ -1,0 +1,1 @@
+"""Named indexes in the REST API."""
