@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterable
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
@@ -64,6 +65,12 @@ class Connections:
 
     def get(self, target: Target, headers: dict[str, str], deadline: Deadline) -> urllib3.BaseHTTPResponse:
         """Ask; the body is still to be read. Raises what urllib3 does, and ``UpstreamAddressRefused``."""
+        return self.send("GET", target, headers, None, deadline)
+
+    def send(
+        self, method: str, target: Target, headers: dict[str, str], body: Iterable[bytes] | None, deadline: Deadline
+    ) -> urllib3.BaseHTTPResponse:
+        """As :meth:`get`, with another method and a body of the length that the headers say."""
         proxied = self._peer.uses_proxy(target.host)
         if proxied:
             self._doors.check_name(target)
@@ -77,8 +84,9 @@ class Connections:
         token = _current.set(deadline)
         try:
             return pool.urlopen(
-                "GET",
+                method,
                 resource,
+                body=body,
                 headers=headers,
                 retries=False,
                 redirect=False,

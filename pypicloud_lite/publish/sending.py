@@ -1,0 +1,106 @@
+"""A release uploaded to another server, with a login that its caller has there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.catalog.model import FileRecord
+from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.upstream.settings import Login
+from pypicloud_lite.upstream.uploading import Outgoing, Uploaded, Uploader
+
+_OTHER_NAMES = {"classifier": "classifiers", "project_url": "project_urls"}
+_NOT_SENT = frozenset({"name", "version", "description_headers"})
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The address that takes uploads, and who does it there."""
+
+    url: str
+    login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One file, and what the other server said."""
+
+    record: FileRecord
+    answer: Uploaded
+
+
+class Sending:
+    """Sends what an index itself has; ``uploader`` is made when it is needed, as it takes its time."""
+
+    def __init__(self, catalog: Catalog, storage: Storage, gate: Gate, uploader: Callable[[], Uploader]) -> None:
+        self._catalog = catalog
+        self._storage = storage
+        self._gate = gate
+        self._uploader = uploader
+
+    def send(
+        self, source: IndexName, project: ProjectName, version: str, elsewhere: Elsewhere, identity: Identity
+    ) -> Iterator[Sent]:
+        """Send each file of a release, one after the other, up to the first that is refused.
+
+        No connection to the database is held meanwhile. NotFound where the index has no such release, an
+        ``UpstreamError`` where the other server cannot be asked.
+        """
+        if not identity.is_authenticated:
+            raise AuthenticationRequired("Log in to have files sent to another server")
+        if not self._gate.allows(identity, Permission.READ, project, source):
+            raise self._gate.unknown(identity, project, source)
+        for record, core in self._files(source, project, version):
+            answer = self._post(record, core, elsewhere)
+            yield Sent(record, answer)
+            if answer.status >= 400:  # noqa: PLR2004  refused
+                return
+
+    def _files(
+        self, source: IndexName, project: ProjectName, version: str
+    ) -> Sequence[tuple[FileRecord, Mapping[str, Any]]]:
+        with self._catalog.read(snapshot=False) as catalog:
+            found = [one for one in catalog.files(source, project) if one.is_listed and one.version == version]
+            if not found:
+                raise NotFound(f"Index {source} has no file of {project} {version} itself: nothing was sent")
+            return [(one, catalog.core_metadata(one.id)) for one in found]
+
+    def _post(self, record: FileRecord, core: Mapping[str, Any], elsewhere: Elsewhere) -> Uploaded:
+        chunks = self._storage.open(record.key)
+        try:
+            file = Outgoing(form_fields(record, core), str(record.filename), record.size, chunks)
+            return self._uploader().post(elsewhere.url, elsewhere.login, file)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+
+def form_fields(record: FileRecord, core: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The text fields of the legacy upload form, as twine sends them: a list is the field again and again."""
+    filename = record.filename
+    fields = [
+        (":action", "file_upload"),
+        ("protocol_version", "1"),
+        ("name", str(core.get("name", record.project))),
+        ("version", str(core.get("version", record.version))),
+        ("filetype", filename.packagetype),
+        ("pyversion", filename.python),
+        ("sha256_digest", record.digests.sha256),
+        ("blake2_256_digest", record.digests.blake2b_256),
+    ]
+    for name, value in core.items():
+        if name in _NOT_SENT:
+            continue
+        values = value if isinstance(value, list | tuple) else [value]
+        fields += [(_OTHER_NAMES.get(name, name), str(one)) for one in values]
+    if "metadata_version" not in core:
+        fields.append(("metadata_version", "1.0"))
+    return fields
