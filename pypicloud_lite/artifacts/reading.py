@@ -23,6 +23,7 @@ from pypicloud_lite.kernel.versions import parse_version
 
 __all__ = ["BinaryReader", "read_artifact", "read_metadata_alone", "read_metadata_partly"]
 
+_BARE = "PKG-INFO"
 _REBUILD = "build it again, for example with 'python -m build'"
 _INSTALLED = re.compile(r"(?:.*/)?(?P<name>[^/-]+)(?:-[^/]*)?\.(?:egg-info(?:/PKG-INFO)?|dist-info/METADATA)")
 # The first version of which License-File is a part (PEP 639); older tools wrote it with other meanings.
@@ -38,17 +39,20 @@ class _Found(NamedTuple):
     licenses: str | None = None
 
 
-def read_artifact(file: BinaryReader, filename: Filename, *, limits: Limits | None = None) -> CoreMetadata:
+def read_artifact(
+    file: BinaryReader, filename: Filename, *, limits: Limits | None = None, bare: bool = False
+) -> CoreMetadata:
     """Check that a file is sound and is the distribution that its name says, and return its core metadata.
 
     ``file`` is read from its beginning, wherever it stands, and left anywhere. Nothing is unpacked; memory
     holds the member names and one metadata file. A ZIP file costs the reading of its headers (one seek a member:
     give a local file) and the inflation of what :class:`Limits` lets be verified, a tar its decompression. For
     any bytes whatsoever the outcome is metadata, :class:`InvalidArtifact` or :class:`InvalidName`; only the
-    file's own ``OSError`` passes through.
+    file's own ``OSError`` passes through. With ``bare`` an sdist may have its PKG-INFO beside its top-level directory
+    or without any, as some old ones have.
     """
     source = Source(file, filename.value, limits or Limits())
-    found = _metadata_file(source, filename)
+    found = _metadata_file(source, filename, bare=bare)
     metadata = _described(source, found.member, found.raw, filename)
     return replace(metadata, absent_license_files=_absent_licenses(found, metadata))
 
@@ -100,14 +104,14 @@ def _absent_licenses(found: _Found, metadata: CoreMetadata) -> tuple[str, ...]:
     return tuple(path for path in named if f"{found.licenses}/{path}" not in found.files)
 
 
-def _metadata_file(source: Source, filename: Filename) -> _Found:
+def _metadata_file(source: Source, filename: Filename, *, bare: bool) -> _Found:
     match filename.packagetype:
         case "bdist_wheel":
             return _wheel(source, filename)
         case "bdist_egg":
             return _egg(source)
         case "sdist":
-            return _zipped_sdist(source) if _is_zip(filename) else _sdist(source)
+            return _zipped_sdist(source, bare=bare) if _is_zip(filename) else _sdist(source, bare=bare)
         case "bdist_dumb":
             return _zipped_dumb(source, filename) if _is_zip(filename) else _dumb(source, filename)
 
@@ -135,18 +139,19 @@ def _egg(source: Source) -> _Found:
     return _Found("EGG-INFO/PKG-INFO", archive.read("EGG-INFO/PKG-INFO", source.limits.metadata_bytes))
 
 
-def _sdist(source: Source) -> _Found:
-    contents = read_tar(source, lambda path: path.endswith("/PKG-INFO") and path.count("/") == 1)
+def _sdist(source: Source, *, bare: bool) -> _Found:
+    contents = read_tar(source, lambda path: path == _BARE or (path.endswith("/PKG-INFO") and path.count("/") == 1))
     members = contents.files | contents.links.keys()
-    path = _pkg_info(source, contents.tops, members)
+    path = _BARE if bare and _BARE in contents.files else _pkg_info(source, contents.tops, members)
     if path not in contents.files:
         raise source.refusal("it is a link and must be a file", _REBUILD, path)
     return _Found(path, contents.kept[path], members, path.removesuffix("/PKG-INFO"))
 
 
-def _zipped_sdist(source: Source) -> _Found:
+def _zipped_sdist(source: Source, *, bare: bool) -> _Found:
     archive = _verified_zip(source)
-    path = _pkg_info(source, {name.partition("/")[0] for name in archive.members}, archive.members)
+    tops = {name.partition("/")[0] for name in archive.members}
+    path = _BARE if bare and _BARE in archive.members else _pkg_info(source, tops, archive.members)
     raw = archive.read(path, source.limits.metadata_bytes)
     return _Found(path, raw, archive.members, path.removesuffix("/PKG-INFO"))
 

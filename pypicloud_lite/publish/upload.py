@@ -87,7 +87,7 @@ class Uploads:
         check_digests(form, content.digests)
         archive = content.reader()
         try:
-            metadata = read_artifact(archive, filename, limits=_LIMITS)
+            metadata = read_artifact(archive, filename, limits=_LIMITS, bare=not (strict or definition.is_default))
         finally:
             archive.close()
         check_artifact(filename, metadata)
