@@ -17,7 +17,7 @@ from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, may_own, required_pattern
 from pypicloud_lite.access.names import new_group_name, new_username
-from pypicloud_lite.access.passwords import PasswordHasher
+from pypicloud_lite.access.passwords import EMPTY, PasswordHasher
 from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter, writing
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.journal.model import Author
@@ -53,10 +53,24 @@ class Administration:
         store = self._store()
         return store is not None and store.allows_register()
 
-    def add_user(self, username: str, password: str | None, author: Author, *, is_admin: bool = False) -> str:
-        """Add a user; without a password it logs in by tokens only. Costs one hash. Returns the name as it is kept."""
+    def add_user(
+        self,
+        username: str,
+        password: str | None,
+        author: Author,
+        *,
+        is_admin: bool = False,
+        may_be_empty: bool = False,
+    ) -> str:
+        """Add a user; without a password it logs in by tokens only. Costs one hash. Returns the name as it is kept.
+
+        An empty password is refused unless it ``may_be_empty``.
+        """
         username = self._new_user(username)
-        stored = NO_PASSWORD if password is None else self._hasher.hash(password)
+        if may_be_empty and password == "":
+            stored = EMPTY
+        else:
+            stored = NO_PASSWORD if password is None else self._hasher.hash(password)
         with self._writing(author) as writer:
             writer.add_user(username, stored)
             if is_admin:

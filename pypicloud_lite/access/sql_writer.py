@@ -24,6 +24,7 @@ from pypicloud_lite.access.tables import (
     tokens,
     used_signups,
     user_groups,
+    user_profiles,
     users,
 )
 from pypicloud_lite.access.transactions import changing
@@ -141,8 +142,8 @@ class AccessWriter:
         self.record("remove user", username)
 
     def end_credentials(self, username: str) -> None:
-        """Delete the tokens and sessions of a name."""
-        for table in (tokens, sessions):
+        """Delete the tokens and sessions of a name, and what its profile said."""
+        for table in (tokens, sessions, user_profiles):
             self._execute(delete(table).where(table.c.username == username))
 
     def add_group(self, name: str) -> None:

@@ -40,6 +40,17 @@ users = Table(
     **TABLE_OPTIONS,
 )
 
+user_profiles = Table(
+    "user_profiles",
+    metadata,
+    # Of users of any backend; who goes takes the row along.
+    Column("username", unicode_type(NAME_LENGTH), primary_key=True),
+    Column("attributes", text_type(), nullable=False),
+    Column("created_at", UtcDateTime, nullable=True),
+    Column("modified_at", UtcDateTime, nullable=True),
+    **TABLE_OPTIONS,
+)
+
 user_groups = Table(
     "user_groups",
     metadata,

@@ -160,12 +160,25 @@ class Tokens:
             detail = {"user": username}
             append(connection, self._clock(), author, "revoke token", subject=f"token {number}", detail=detail)
 
-    def revoke_all(self, username: str, author: Author) -> int:
-        """End every token of a name, whether or not anybody has it; how many there were."""
+    def make_room(self, username: str, name: str, keep: int) -> None:
+        """End those tokens of that name that have expired, and the oldest of them until ``keep`` are left."""
+        if not is_kept(username):
+            return
+        with asking(self._database) as connection:
+            named = [_token(row) for row in connection.execute(_OF_USER, {"sought": username}) if row.name == name]
+        now = self._clock()
+        live = [one.id for one in named if one.expires_at is None or one.expires_at + _LEEWAY > now]
+        gone = {one.id for one in named} - set(live[-keep:])
+        if gone:
+            with changing(self._database) as connection:
+                connection.execute(delete(tokens).where(tokens.c.id.in_(gone), tokens.c.username == username))
+
+    def revoke_all(self, username: str, author: Author, *, but: int = 0) -> int:
+        """End every token of a name, whether or not anybody has it, but the one of that number; how many there were."""
         if not is_kept(username):
             return 0
         with changing(self._database) as connection:
-            gone = connection.execute(delete(tokens).where(tokens.c.username == username)).rowcount
+            gone = connection.execute(delete(tokens).where(tokens.c.username == username, tokens.c.id != but)).rowcount
             if gone:
                 detail = {"user": username, "count": gone}
                 append(connection, self._clock(), author, "revoke all tokens", subject=username, detail=detail)

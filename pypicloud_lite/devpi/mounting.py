@@ -10,6 +10,7 @@ from pyramid.request import Request
 from pypicloud_lite.devpi.answers import VERSION_HEADER
 from pypicloud_lite.devpi.index_views import IndexViews
 from pypicloud_lite.devpi.project_views import ProjectViews
+from pypicloud_lite.devpi.user_views import UserViews
 from pypicloud_lite.web.routing import View
 
 _INDEX = "/{owner:[^/]+}/{index:[^/]+}"
@@ -44,6 +45,13 @@ def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: Proje
         GET=spoken(projects.show_version),
         DELETE=spoken(projects.remove_version),
     )
+
+
+def mount_users(add: Callable[..., None], users: UserViews) -> None:
+    """The addresses that are nobody else's."""
+    add("devpi.login", "/+login", POST=spoken(users.log_in))
+    add("devpi.root_config", "/+api", f"/{_PROJECT}/+api", GET=spoken(users.config))
+    add("devpi.status", "/+status", GET=spoken(users.status))
 
 
 def spoken(view: View) -> View:

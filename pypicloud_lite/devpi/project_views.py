@@ -114,9 +114,9 @@ class ProjectViews:
         return typed("releasefilemeta", meta)
 
     def refresh(self, request: Request) -> PlainResponse:
-        """``POST .../+simple/PROJECT/refresh``: the page, after its mirrors were asked anew for who may have that."""
-        self._lookup.refresh(self._identity(request), index_of(request), _project(request))
-        return redirect("./", permanent=False)
+        """``POST .../+simple/PROJECT/refresh``: whoever wants it next has its mirrors asked anew."""
+        self._lookup.refresh(index_of(request), _project(request))
+        return message(f"{_project(request)} will be looked for anew")
 
     def _find(self, request: Request, name: ProjectName) -> ProjectFiles:
         with_bases = "ignore_bases" not in request.GET

@@ -107,6 +107,10 @@ class MirrorPages:
             return self.see(project, ask=False)
         return self._answered(self._ask(project), self._clock())
 
+    def expire(self, project: ProjectName) -> None:
+        """Ask for it when it is wanted next, however fresh it is."""
+        self._store.expire(project)
+
     def content(self, project: ProjectName, row: PageRow) -> tuple[KnownPage, int]:
         """The files of a project that is shown, and the revision that they are of; one query at most.
 

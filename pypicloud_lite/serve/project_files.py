@@ -79,13 +79,13 @@ class ProjectLookup:
         hides = bool(resolved.chain.mirrors) and resolved.is_private and not resolved.mirrors
         return ProjectFiles(resolved.chain, name, held, mirrored, hides)
 
-    def refresh(self, identity: Identity, index: IndexName, name: ProjectName) -> None:
-        """Have each mirror of the index asked for the project now, where the caller may; else nothing happens."""
-        with self._catalog.read(snapshot=False) as catalog:
-            resolved = self._resolver.resolve(catalog, identity, index, name)
-        if self._gate.allows(identity, Permission.FILL_CACHE, name, index):
-            for one in resolved.mirrors:
-                one.mirror.pages.refresh(name)
+    def refresh(self, index: IndexName, name: ProjectName) -> None:
+        """Have each mirror of the index asked anew when somebody wants the project next; nobody is asked now.
+
+        For anybody: the devpi client sends no login with it. Nothing is told, and what is known stays.
+        """
+        for mirror in filter(None, map(self._resolver.mirror_of, self._resolver.chain(index).mirrors)):
+            mirror.pages.expire(name)
 
     def _mirrored(self, identity: Identity, resolved: Resolved, *, has_own: bool) -> list[Mirrored]:
         if all(one.show is Show.REDIRECT for one in resolved.mirrors):

@@ -18,6 +18,7 @@ from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.passwords import ADMITTED, PasswordHasher
 from pypicloud_lite.access.port import AccessContext
+from pypicloud_lite.access.profiles import Profiles
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.recollection import Recollection
 from pypicloud_lite.access.registration import Registration
@@ -32,6 +33,9 @@ from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.devpi.login import Logins as DevpiLogins
+from pypicloud_lite.devpi.settings import DevpiSettings
+from pypicloud_lite.devpi.users import Users
 from pypicloud_lite.downloads.counter import DownloadCounter
 from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.downloads.thinning import Thinning
@@ -85,7 +89,7 @@ from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
 from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores
-from pypicloud_lite.wiring.people import directory, import_users, warn_without_admin
+from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
 """How long a password that was right is not hashed again, nor a directory or another server asked about it.
@@ -116,6 +120,8 @@ class Services:
     gate: Gate
     registry: Registry
     indexes: Indexes
+    devpi_logins: DevpiLogins
+    devpi_users: Users
     authenticator: Authenticator
     logins: Logins
     tokens: Tokens
@@ -265,6 +271,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
 
     resolver = Resolver(registry, gate, mirror, mirror_of)
 
+    indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
+    devpi_logins = DevpiLogins(authenticator, tokens, settings.get(DevpiSettings).login_lifetime)
     return Services(
         settings=settings,
         clock=clock,
@@ -276,7 +284,19 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         hasher=context.hasher,
         gate=gate,
         registry=registry,
-        indexes=build_indexes(settings, catalog, registry, gate, ingest.changes, access),
+        indexes=indexes,
+        devpi_logins=devpi_logins,
+        devpi_users=Users(
+            access,
+            administration,
+            Profiles(database, clock),
+            indexes,
+            gate,
+            devpi_logins,
+            tokens,
+            authenticator.throttle,
+            open_registration=settings.get(DevpiSettings).open_registration,
+        ),
         authenticator=authenticator,
         logins=Logins(authenticator, tokens, sessions),
         tokens=tokens,
@@ -324,6 +344,7 @@ def prepare(settings: Loaded) -> None:
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
         import_users(services.administration, services.settings)
+        add_root(services.administration, services.settings)
         warn_without_admin(services.access, services.settings)
     finally:
         services.database.dispose()

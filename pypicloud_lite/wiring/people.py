@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -18,8 +19,9 @@ from pypicloud_lite.access.port import AccessBackend, AccessContext
 from pypicloud_lite.access.pypicloud_tables import read_tables
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import import_document
+from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import ConfigError
+from pypicloud_lite.kernel.errors import ConfigError, Conflict
 from pypicloud_lite.settings.load import Loaded
 
 _log = structlog.get_logger("pypicloud_lite.wiring")
@@ -86,3 +88,21 @@ def import_users(administration: Administration, settings: Loaded) -> None:
             _log.info("took over the users of pypicloud", users=done.users, groups=done.groups, rules=done.rules)
             for remark in done.remarks:
                 _log.warning("taking over the users of pypicloud", remark=remark)
+
+
+_EMPTY = '""'
+
+
+def add_root(administration: Administration, settings: Loaded) -> None:
+    """Make the user root with the password of ``devpi.root_password``, where there is none; ``""`` is an empty one."""
+    secret = settings.get(DevpiSettings).root_password
+    if secret is None:
+        return
+    if "sql" not in settings.chain("pypi.auth"):
+        raise ConfigError(
+            "devpi.root_password: users are made in the database: add sql to pypi.auth, or remove the key"
+        )
+    given = secret.get_secret_value()
+    with suppress(Conflict):
+        password = "" if given == _EMPTY else given
+        administration.add_user("root", password, Author("pypicloud_lite"), is_admin=True, may_be_empty=True)

@@ -1,0 +1,53 @@
+"""What is known of users beside their rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql, postgresql
+
+revision = "0012"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+_TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+def _unicode(length: int) -> sa.types.TypeEngine[str]:
+    return (
+        sa.String(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+    )
+
+
+def _text() -> sa.types.TypeEngine[str]:
+    return sa.Text().with_variant(mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+def _time() -> sa.types.TypeEngine[Any]:
+    return (
+        sa.DateTime()
+        .with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
+        .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    )
+
+
+def upgrade() -> None:
+    op.create_table(
+        "user_profiles",
+        sa.Column("username", _unicode(255), nullable=False),
+        sa.Column("attributes", _text(), nullable=False),
+        sa.Column("created_at", _time(), nullable=True),
+        sa.Column("modified_at", _time(), nullable=True),
+        sa.PrimaryKeyConstraint("username", name="pk_user_profiles"),
+        **_TABLE,
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("user_profiles")
