@@ -32,7 +32,7 @@ REQUIREMENTS = {
     "current": CHECKOUT / "requirements" / "clients.txt",
     **{
         name: CHECKOUT / "requirements" / f"{name}.txt"
-        for name in ("backends", "flit", "hatch", "pdm", "peers", "pipenv", "poetry")
+        for name in ("backends", "devpi", "flit", "hatch", "pdm", "peers", "pipenv", "poetry")
     },
     "twine-6.1": HERE / "requirements" / "twine-6.1.txt",
     "pip-9.0.3": HERE / "requirements" / "pip-9.0.3.txt",
