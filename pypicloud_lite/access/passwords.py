@@ -173,6 +173,15 @@ def is_weak(stored: str) -> bool:
     return identify(stored) in _READ_ONLY
 
 
+def is_of_nothing(stored: str) -> bool:
+    """Whether a well-formed hash is that of the empty password, which is right nowhere here. Costs one hash."""
+    name = identify(stored)
+    try:
+        return name is not None and bool(_READABLE[name].handler.verify(b"", stored))
+    except ValueError:
+        return False
+
+
 def _secret(password: str) -> bytes | None:
     """UTF-8, or None for a password that no scheme takes: empty, too long or with a lone surrogate."""
     if not password or len(password) > MAX_PASSWORD:

@@ -85,8 +85,13 @@ class AccessWriter:
         """How many people asked for an account and wait."""
         return int(self._one(select(func.count()).select_from(users).where(users.c.is_pending.is_(True))))
 
-    def add_user(self, username: str, password_hash: str, *, is_pending: bool = False) -> None:
-        """Add a user; :class:`Conflict` when there is one of that name, pending or not."""
+    def add_user(
+        self, username: str, password_hash: str, *, is_pending: bool = False, created_at: datetime | None = None
+    ) -> None:
+        """Add a user; :class:`Conflict` when there is one of that name, pending or not.
+
+        ``created_at`` is for one who comes from another server.
+        """
         if self._one(select(users.c.id).where(users.c.username == username)) is not None:
             raise Conflict(f"There is a user {username} already: choose another name")
         self._execute(
@@ -95,7 +100,7 @@ class AccessWriter:
             password_hash=password_hash,
             credential_version=_version(),
             is_pending=is_pending,
-            created_at=self._clock(),
+            created_at=created_at or self._clock(),
         )
         self.record("request account" if is_pending else "add user", username)
 

@@ -9,6 +9,7 @@ import stat
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,6 +17,7 @@ from pypicloud_lite.access.acl_document import AclDocument, dump, parse
 from pypicloud_lite.access.pypicloud_tables import read_tables
 from pypicloud_lite.access.transfer import imported, ini_lines
 from pypicloud_lite.cli.config_file import config_argument
+from pypicloud_lite.cli.devpi_import import import_devpi
 from pypicloud_lite.cli.operator import operating, refuses_clearly
 from pypicloud_lite.kernel.errors import InvalidRequest
 
@@ -48,7 +50,23 @@ def export_people(config: Path | None, output: Path | None) -> None:
         file.write(data)
 
 
-@click.command(name="ppc-import")
+class _WithDevpi(click.Command):
+    """``ppc-import devpi ...`` is another command; a configuration of that name is ``./devpi``."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args[:1] == [import_devpi.name]:
+            return import_devpi.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
+@click.command(
+    name="ppc-import", cls=_WithDevpi, epilog="ppc-import devpi EXPORTDIR takes over what devpi-export wrote."
+)
 @config_argument
 @click.option(
     "-i",

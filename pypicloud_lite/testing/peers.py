@@ -111,6 +111,7 @@ class DevpiServer(OtherIndex):
         self.lists_metadata = "--enable-core-metadata" in options
         self._data, secret = folder / "devpi", folder / "secret"
         self._init = [str(programs / "devpi-init"), "--serverdir", str(self._data), "--no-root-pypi"]
+        self._export = [str(programs / "devpi-export"), f"--serverdir={self._data}"]
         secret.touch(0o600)
         secret.write_bytes(base64.b64encode(secrets.token_bytes(32)))
         port = free_port()
@@ -143,6 +144,13 @@ class DevpiServer(OtherIndex):
         settings = {"type": "mirror", "mirror_url": upstream, "volatile": True}
         self._call("PUT", f"/{_USER}/{name}", settings)
         return f"{self.url}/{_USER}/{name}/+simple/"
+
+    def export(self, folder: Path) -> None:
+        """``devpi-export`` of all that it has, which it does while it runs too."""
+        with self.log.open("ab") as out:
+            command = [*self._export, str(folder)]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
+        assert done.returncode == 0, self.log.read_text("utf-8", "replace")[-4000:]
 
     def _call(self, method: str, path: str, body: Mapping[str, object]) -> None:
         answer = urllib3.request(method, self.url + path, json=body, headers=_login(), retries=False)

@@ -13,6 +13,7 @@ from pypicloud_lite.access.passwords import (
     derive_hash,
     hash_password,
     identify,
+    is_of_nothing,
     is_weak,
     verify_password,
 )
@@ -88,6 +89,16 @@ def test_every_kind_of_argon2_verifies(kind: argon2.Type) -> None:
     assert identify(stored) == "argon2"
     assert verify_password("correct horse", stored)
     assert not verify_password("x", stored)
+
+
+def test_hashes_of_devpi_verify_at_its_usual_cost() -> None:
+    theirs = argon2.PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
+    stored, of_nothing = theirs.hash("correct horse"), theirs.hash("")
+    assert verify_password("correct horse", stored)
+    assert not verify_password("x", stored)
+    assert (is_of_nothing(stored), is_of_nothing(of_nothing)) == (False, True)
+    assert not verify_password("", of_nothing)
+    assert not any(is_of_nothing(odd) for odd in ("", "!", stored[:-1]))
 
 
 @pytest.mark.parametrize("scheme", CHEAP)

@@ -1,0 +1,1 @@
+"""What ``devpi-export`` wrote, taken over: people, indexes and what lies in them."""
