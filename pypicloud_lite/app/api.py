@@ -56,7 +56,14 @@ def _api_views(
         rules=RuleViews(administration, directory, services.gate, identity),
         server=ServerViews(Audit(services.database), identity, services.rebuild, services.export_people),
         indexes=IndexApi(
-            services.indexes, services.lookup, removals, services.catalog, services.gate, identity, base_url
+            services.indexes,
+            services.lookup,
+            removals,
+            services.promotion,
+            services.catalog,
+            services.gate,
+            identity,
+            base_url,
         ),
         download=download,
         upload=upload,

@@ -9,6 +9,8 @@ from pypicloud_lite.devpi.index_views import IndexViews, Others, listed_projects
 from pypicloud_lite.devpi.login import api_config
 from pypicloud_lite.devpi.mounting import mount_indexes
 from pypicloud_lite.devpi.project_views import ProjectViews
+from pypicloud_lite.devpi.promoting import Promoter
+from pypicloud_lite.devpi.push_views import PushViews
 from pypicloud_lite.devpi.user_views import UserViews
 from pypicloud_lite.serve.views import FileViews, SimpleViews
 from pypicloud_lite.web.settings import WebSettings
@@ -49,4 +51,5 @@ def mount_named(
             files.by_digest,
             base_url,
         ),
+        PushViews(Promoter(services.promotion), services.sending, identity),
     )

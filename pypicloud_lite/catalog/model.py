@@ -48,7 +48,8 @@ class FileRecord:
 
     ``home`` is the key whose siblings are the sidecars (manifest, ``.metadata``, ``.asc``); it equals ``key``
     but for a file that another server wrote. ``metadata_sha256`` is None when there is no ``.metadata``.
-    ``id`` and ``serial`` are 0 until the catalog has given them.
+    ``id`` and ``serial`` are 0 until the catalog has given them. ``history`` is how it came here, as
+    ``indexes/history.py`` writes it; None of one that was uploaded, once.
     """
 
     index: IndexName
@@ -70,6 +71,7 @@ class FileRecord:
     manifest: ManifestState = ManifestState.PENDING
     serial: int = 0
     id: int = 0
+    history: str | None = None
 
     @property
     def is_listed(self) -> bool:

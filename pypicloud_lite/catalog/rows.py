@@ -62,6 +62,7 @@ SELECT_FILES: Select[Any] = select(
     _f.origin,
     _f.manifest,
     _f.serial,
+    _f.history,
 ).join_from(files, projects, projects.c.id == _f.project_id)
 
 SELECT_PROJECTS: Select[Any] = select(
@@ -157,6 +158,7 @@ def _file_record(row: Sequence[Any]) -> FileRecord:
         origin,
         manifest,
         serial,
+        history,
     ) = row
     project = project_name(name)
     key = StorageKey.trusted(storage_key)
@@ -180,6 +182,7 @@ def _file_record(row: Sequence[Any]) -> FileRecord:
         _MANIFESTS[manifest],
         serial,
         file_id,
+        history,
     )
 
 
@@ -269,6 +272,7 @@ def file_values(record: FileRecord, project_id: int) -> dict[str, Any]:
         "origin": record.origin.value,
         "manifest": record.manifest.value,
         "serial": record.serial,
+        "history": record.history,
     }
 
 

@@ -96,6 +96,7 @@ files = Table(
     Column("origin", name_type(20), nullable=False),
     Column("manifest", name_type(20), nullable=False),
     Column("serial", BigInteger, nullable=False),
+    Column("history", text_type(), nullable=True),
     UniqueConstraint("index_name", "filename"),
     Index(None, "project_id"),
     Index(None, "manifest", "uploaded_at"),

@@ -10,6 +10,7 @@ from pyramid.request import Request
 from pypicloud_lite.devpi.answers import VERSION_HEADER
 from pypicloud_lite.devpi.index_views import IndexViews
 from pypicloud_lite.devpi.project_views import ProjectViews
+from pypicloud_lite.devpi.push_views import PushViews
 from pypicloud_lite.devpi.user_views import UserViews
 from pypicloud_lite.web.routing import View
 
@@ -19,7 +20,7 @@ _VERSION = "{version:[^/]+}"
 _FILE = "{first:[0-9a-f]{3}}/{second:[0-9a-f]{13}}/{filename:[^/]+}"
 
 
-def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: ProjectViews) -> None:
+def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: ProjectViews, pushes: PushViews) -> None:
     """Add them; what comes before in the table of addresses wins."""
     add(
         "devpi.index",
@@ -29,6 +30,7 @@ def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: Proje
         PATCH=spoken(indexes.modify),
         DELETE=spoken(indexes.remove),
         POST=indexes.upload,
+        PUSH=spoken(pushes.push),
     )
     add("devpi.config", f"{_INDEX}/+api", GET=spoken(indexes.config))
     add("devpi.refresh", f"{_INDEX}/+simple/{_PROJECT}/refresh", POST=spoken(projects.refresh))

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pypicloud_lite.catalog.model import FileRecord
+from pypicloud_lite.indexes.history import events
 from pypicloud_lite.indexes.page_file import PageFile
+from pypicloud_lite.kernel.clock import parse_iso_utc
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.kernel.versions import parse_version
 from pypicloud_lite.serve.project_files import Held, Mirrored, ProjectFiles
@@ -88,13 +90,9 @@ def release_link(record: FileRecord, base: str) -> dict[str, Any]:
 
 
 def history(record: FileRecord) -> Iterable[dict[str, Any]]:
-    """What became of a file, oldest first."""
-    yield {
-        "what": "upload",
-        "who": record.uploader,
-        "when": when(record.uploaded_at),
-        "dst": str(record.index),
-    }
+    """What became of a file, in order, with times as the client reads them."""
+    for event in events(record):
+        yield {**event, "when": when(parse_iso_utc(event["when"]))}
 
 
 def when(moment: datetime) -> list[int]:

@@ -9,11 +9,13 @@ is ever deleted; so a row that is ``done`` has its manifest, whoever dies when.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pypicloud_lite.catalog.model import FileRecord, Origin
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.indexes.changes import Changes
+from pypicloud_lite.indexes.history import overwritten
 from pypicloud_lite.indexes.incoming import (
     Admit,
     Adopted,
@@ -233,9 +235,10 @@ class Ingest:
                 if self.changes.settle(existing):
                     return existing, None
                 continue
+            told = record if is_lost else replace(record, history=overwritten(existing, record, self._clock()))
             with self._catalog.write(author) as catalog:
                 admit(catalog)
-                row = catalog.replace_file(existing, record, new.core)
+                row = catalog.replace_file(existing, told, new.core)
             if row is not None:
                 return row, existing
         raise CatalogUnavailable(f"{new.filename} changes all the time: upload it again later")

@@ -75,6 +75,7 @@ def encode_manifest(record: FileRecord, core: Mapping[str, Any], display_name: s
             "yanked_reason": record.yanked_reason,
             "origin": str(record.origin),
             "serial": record.serial,
+            **({"history": json.loads(record.history)} if record.history else {}),
             "core_metadata": dict(core),
         }
     )
@@ -104,6 +105,7 @@ def decode_manifest(home: StorageKey, data: bytes) -> Manifest:
             origin=Origin(document["origin"]),
             manifest=ManifestState.DONE,
             serial=_whole(document["serial"]),
+            history=json.dumps(document["history"]) if document.get("history") else None,
         )
         return Manifest(record, _core(document["core_metadata"]), str(document["display_name"]))
     except (PpcError, KeyError, TypeError, ValueError, AttributeError) as error:

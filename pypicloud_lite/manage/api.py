@@ -10,6 +10,7 @@ from typing import Any
 from pypicloud_lite.manage import shapes
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
 from pypicloud_lite.manage.bodies import DownloadParameters, ListParameters, StatusParameters, YankParameters
+from pypicloud_lite.manage.indexes import promotion
 from pypicloud_lite.manage.indexes import shapes as of_indexes
 from pypicloud_lite.manage.indexes.views import IndexViews
 from pypicloud_lite.manage.operations import Needs, Operation
@@ -194,5 +195,6 @@ def _indexes(views: IndexViews) -> Sequence[Operation]:
         Operation("api.index.project", "GET", _both(package), project, views.files, "list the files that an index shows of a project", gives=of_indexes.IndexFiles),
         Operation("api.index.project", "DELETE", _both(package), project, views.delete, "delete a project from an index", gives=shapes.Deleted),
         Operation("api.index.release", "DELETE", f"{package}/version/{{version:[^/]+}}", project, views.delete, "delete a release from an index", gives=shapes.Deleted),
+        Operation("api.promote", "POST", _both("/api/promote"), Needs.ANY_LOGIN, views.promote, "copy or move a release to another index", promotion.PromotionParameters, list[promotion.PromotedShape]),
         Operation("api.index.file", "DELETE", f"{package}/{{filename:[^/]+}}", project, views.delete, "delete a file from an index", gives=shapes.Deleted),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
@@ -13,8 +13,12 @@ from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.upstream.outgoing import Outgoing, Uploaded
 from pypicloud_lite.upstream.settings import Login
-from pypicloud_lite.upstream.uploading import Outgoing, Uploaded, Uploader
+
+if TYPE_CHECKING:
+    # Importing the client takes its time, and few ever send.
+    from pypicloud_lite.upstream.uploading import Uploader
 
 _OTHER_NAMES = {"classifier": "classifiers", "project_url": "project_urls"}
 _NOT_SENT = frozenset({"name", "version", "description_headers"})

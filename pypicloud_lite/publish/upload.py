@@ -73,8 +73,8 @@ class Uploads:
         if expected is not None:
             expected.check(filename)
         project = filename.project
-        definition = self._stage(index)
-        strict = definition.get("strict") if definition.get("strict") is not None else self._strict
+        definition = self.stage(index)
+        strict = self.is_strict(definition)
         self._gate.require(identity, Permission.WRITE, project, index)
 
         def admit(catalog: CatalogReader) -> None:
@@ -104,16 +104,22 @@ class Uploads:
             signature=form.signature,
             uploader=identity.username,
         )
-        return self._ingest.add(new, content, author, lambda: self._may_overwrite(identity, project, definition), admit)
+        return self._ingest.add(new, content, author, lambda: self.may_overwrite(identity, project, definition), admit)
+
+    def is_strict(self, index: IndexDefinition) -> bool:
+        """Whether what comes into the index must be as ``publish/strict.py`` says."""
+        own = index.get("strict")
+        return self._strict if own is None else bool(own)
 
     def require_stage(self, owner: str, name: str) -> IndexName:
         """The index of that name, if it takes uploads; NotFound else."""
         try:
-            return self._stage(IndexName(owner, name)).name
+            return self.stage(IndexName(owner, name)).name
         except InvalidName:
             raise NotFound(f"There is no index {shown(f'{owner}/{name}')} here: check the address") from None
 
-    def _stage(self, index: IndexName) -> IndexDefinition:
+    def stage(self, index: IndexName) -> IndexDefinition:
+        """The index, if it takes uploads; NotFound else."""
         definition = self._registry.now().get(index)
         if definition is None:
             raise NotFound(f"There is no index {index} here: check the address, or make the index first")
@@ -121,7 +127,7 @@ class Uploads:
             raise NotFound(f"Index {index} is a mirror and takes no uploads: upload to an index that stands on it")
         return definition
 
-    def _may_overwrite(self, identity: Identity, project: ProjectName, index: IndexDefinition) -> bool:
+    def may_overwrite(self, identity: Identity, project: ProjectName, index: IndexDefinition) -> bool:
         """The default index that is volatile takes other bytes from everybody who may upload."""
         if index.is_default and index.volatile and self._gate.allows(identity, Permission.WRITE, project):
             return True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 from urllib3.exceptions import HTTPError
 
@@ -12,6 +11,7 @@ from pypicloud_lite.kernel.errors import UpstreamError, UpstreamNonsense, Upstre
 from pypicloud_lite.upstream.addresses import Doors, Resolver, resolve
 from pypicloud_lite.upstream.connections import Connections
 from pypicloud_lite.upstream.deadline import Deadline
+from pypicloud_lite.upstream.outgoing import Outgoing, Uploaded
 from pypicloud_lite.upstream.settings import Login, Peer
 from pypicloud_lite.upstream.targets import Target
 
@@ -20,24 +20,6 @@ _RATE = 64 * 1024
 _MOST_ANSWER = 4096
 # Nobody's: what the caller names is a place like any other, so it must be public, or named by the operator.
 _NOWHERE = Target("https", "nowhere.invalid", 443, "/")
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A file on its way: the text fields of the form, and its bytes, which are read once."""
-
-    fields: Sequence[tuple[str, str]]
-    filename: str
-    size: int
-    chunks: Iterable[bytes] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Uploaded:
-    """What the other server said."""
-
-    status: int
-    text: str
 
 
 class Uploader:

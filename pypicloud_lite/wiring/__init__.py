@@ -40,6 +40,7 @@ from pypicloud_lite.downloads.counter import DownloadCounter
 from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.downloads.thinning import Thinning
 from pypicloud_lite.indexes.administration import Indexes
+from pypicloud_lite.indexes.copying import Copying
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.indexes.settings import IndexSettings
@@ -64,7 +65,9 @@ from pypicloud_lite.ops.resync import Progress, Resync
 from pypicloud_lite.ops.running import Run, TaskRunner
 from pypicloud_lite.ops.search_filling import SearchFilling
 from pypicloud_lite.ops.tasks import Task, Tasks
+from pypicloud_lite.publish.promotion import Promotion
 from pypicloud_lite.publish.removal import Removals
+from pypicloud_lite.publish.sending import Sending
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.upload import Uploads
@@ -88,7 +91,7 @@ from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
-from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores
+from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores, uploader
 from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
@@ -133,6 +136,8 @@ class Services:
     ingest: Ingest
     uploads: Uploads
     removals: Removals
+    promotion: Promotion
+    sending: Sending
     yanking: Yanking
     statuses: Statuses
     listings: Listings
@@ -271,6 +276,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
 
     resolver = Resolver(registry, gate, mirror, mirror_of)
 
+    uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
+    removals = Removals(catalog, gate, ingest.changes)
     indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
     devpi_logins = DevpiLogins(authenticator, tokens, settings.get(DevpiSettings).login_lifetime)
     return Services(
@@ -306,8 +313,18 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         refusals=Refusals(database, clock),
         readmes=Readmes(),
         ingest=ingest,
-        uploads=Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict),
-        removals=Removals(catalog, gate, ingest.changes),
+        uploads=uploads,
+        removals=removals,
+        promotion=Promotion(
+            catalog,
+            gate,
+            registry,
+            Copying(storage, catalog, ingest.changes, clock),
+            uploads,
+            removals,
+            mirror_of,
+        ),
+        sending=Sending(catalog, storage, gate, uploader(settings)),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),

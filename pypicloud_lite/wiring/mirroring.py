@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.db.engine import Database
@@ -29,6 +31,9 @@ from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.upstream.hops import via
 from pypicloud_lite.upstream.port import Upstream
 from pypicloud_lite.upstream.settings import UpstreamSettings
+
+if TYPE_CHECKING:
+    from pypicloud_lite.upstream.uploading import Uploader
 
 _WAITING = 12
 """Requests of one process that may wait for upstreams at once: half of its threads."""
@@ -77,6 +82,18 @@ def _upstreams(settings: UpstreamSettings, server: ServerName) -> Sequence[Upstr
     from pypicloud_lite.upstream.http import HttpUpstream
 
     return [HttpUpstream(peer, via=lambda: via(server())) for peer in settings.peers()]
+
+
+def uploader(settings: Loaded) -> Callable[[], Uploader]:
+    """Makes what uploads to other servers, when it is wanted first."""
+
+    @cache
+    def make() -> Uploader:
+        from pypicloud_lite.upstream.uploading import Uploader
+
+        return Uploader(settings.get(UpstreamSettings).peers()[0])
+
+    return make
 
 
 def mirror_chores(mirror: Mirror, eviction: Eviction, settings: MirrorSettings) -> Mapping[str, Callable[[], object]]:

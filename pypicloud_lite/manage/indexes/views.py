@@ -15,9 +15,12 @@ from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
+from pypicloud_lite.manage.indexes.promotion import PromotionParameters
+from pypicloud_lite.manage.indexes.promotion import shown as shown_promoted
 from pypicloud_lite.manage.indexes.shapes import IndexOptions, NewIndexParameters
 from pypicloud_lite.manage.parameters import parameters
 from pypicloud_lite.publish.package_object import package_object
+from pypicloud_lite.publish.promotion import Promotion
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.serve.project_files import ProjectLookup
 from pypicloud_lite.web.responses import PlainResponse, respond_json
@@ -31,6 +34,7 @@ class IndexViews:
         indexes: Indexes,
         lookup: ProjectLookup,
         removals: Removals,
+        promotion: Promotion,
         catalog: Catalog,
         gate: Gate,
         identity: RequestIdentity,
@@ -39,6 +43,7 @@ class IndexViews:
         self._indexes = indexes
         self._lookup = lookup
         self._removals = removals
+        self._promotion = promotion
         self._catalog = catalog
         self._gate = gate
         self._identity = identity
@@ -97,6 +102,14 @@ class IndexViews:
                     seen.add(record.filename.value)
                     files.append({**package_object(record, base), "index": str(record.index)})
         return respond_json("200 OK", {"name": found.name.value, "packages": files})
+
+    def promote(self, request: Request) -> PlainResponse:
+        """Copy or move a release to another index."""
+        identity, author = self._identity.author(request)
+        given = parameters(request, PromotionParameters)
+        wanted = given.request()
+        act = self._promotion.plan if given.dry_run else self._promotion.promote
+        return respond_json("200 OK", shown_promoted(act(wanted, identity, author), str(wanted.target)))
 
     def delete(self, request: Request) -> PlainResponse:
         """Delete a project, a release or a file that the index has itself."""
