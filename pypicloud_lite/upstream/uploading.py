@@ -19,7 +19,7 @@ _SECONDS = 60.0
 _RATE = 64 * 1024
 _MOST_ANSWER = 4096
 # Nobody's: what the caller names is a place like any other, so it must be public, or named by the operator.
-_NOWHERE = Target("https", "nowhere.invalid", 443, "/")
+_NOWHERE = Target("http", "nowhere.invalid", 80, "/")
 
 
 class Uploader:

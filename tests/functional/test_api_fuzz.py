@@ -68,7 +68,8 @@ APPROVE = "POST /admin/user/{username}/approve"
 FREE = "POST /admin/package/{project}/free"
 UPLOAD = "POST /api/package/{project}/{filename}"
 # Bases must be there, options go with one kind of index.
-BY_RULE = {SIGNED, UPLOAD, "PUT /api/index/{owner}/{index}", "PATCH /api/index/{owner}/{index}"}
+PROMOTE = "POST /api/promote"
+BY_RULE = {SIGNED, UPLOAD, PROMOTE, "PUT /api/index/{owner}/{index}", "PATCH /api/index/{owner}/{index}"}
 
 schemathesis.openapi.format("ipvanynetwork", st.ip_addresses().map(str))
 load_all_checks()
@@ -146,6 +147,8 @@ class Api:
                 return {"username": "dora", "password": "dora-pw"}
             case "POST /api/user/password":
                 return {"old_password": "dora-pw", "new_password": "dora-pw"}
+            case "POST /api/promote":
+                return {"source": "dora/dev", "target": "root/main", "project": "demo"}
             case "PUT /acct/tokenRegister":
                 name = f"fresh-{next(self._addresses)}"
                 token = self.world.send("GET", f"/admin/token/{name}", "admin").json["token"]
