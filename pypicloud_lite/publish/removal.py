@@ -23,12 +23,12 @@ class Removals:
     def remove(self, selection: Selection, identity: Identity, author: Author) -> list[FileRecord]:
         """Delete what is selected, out of the lists all at once; the filenames stay reserved for the same bytes.
 
-        What was deleted, which is something: :class:`NotFound` where there is nothing to delete. The project's name
-        stays private until :meth:`free`.
+        The files that were deleted: :class:`NotFound` where there is nothing to delete, not even documentation. The
+        project's name stays private until :meth:`free`.
         """
         self._gate.require(identity, Permission.DELETE, selection.project)
-        removed = self._changes.remove(selection, author)
-        if not removed:
+        removed, attached = self._changes.remove_all(selection, author)
+        if not (removed or attached):
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")
         return removed
 
@@ -41,4 +41,5 @@ class Removals:
             known = catalog.project(index, project)
         if known is None:
             raise NotFound(f"There is no project {project} here: its name is free")
-        raise Conflict(f"Project {project} has {known.file_count} files: delete the project before you free its name")
+        has = f"{known.file_count} files" if known.file_count else "documentation"
+        raise Conflict(f"Project {project} has {has}: delete the project before you free its name")
