@@ -35,7 +35,7 @@ class AttachmentWriter(Protocol):
         """Put ``attachment`` in the place of ``old``; None when ``old.id`` is no longer there."""
 
     def remove_attachment(self, attachment: Attachment) -> bool:
-        """Remove the row; False, and nothing changes, when it is gone."""
+        """Remove the row, the project's document being due then; False, and nothing changes, when it is gone."""
 
     def restore_attachments(self, attachments: Sequence[Attachment], *, to_known: bool) -> int:
         """Take over what storage says of the attachments of one project, which is there; how many rows changed.

@@ -49,6 +49,7 @@ _PROJECT_ID = select(projects.c.id).where(
 _INSERT_PROJECT = insert(projects)
 _REVISE = update(projects).where(projects.c.id == bindparam("project_id")).values(revision=bindparam("new_revision"))
 _TOUCH = _REVISE.values(serial=bindparam("new_serial"))
+_TOUCH_AND_DUE = _TOUCH.values(document_due=bindparam("now"))
 
 
 class SqlAttachments:
@@ -137,7 +138,8 @@ class AttachmentChanges:
         serial = self._writer.draw_serial()
         project_id = self._project_id(attachment)
         if project_id is not None:
-            self._touch(project_id, serial)
+            # Nothing else in the storage tells of this serial.
+            self._touch(project_id, serial, is_due=True)
         self._note("remove", attachment)
         return True
 
@@ -185,9 +187,12 @@ class AttachmentChanges:
             },
         )
 
-    def _touch(self, project_id: int, serial: int) -> None:
+    def _touch(self, project_id: int, serial: int, *, is_due: bool = False) -> None:
         values = {"project_id": project_id, "new_serial": serial, "new_revision": secrets.randbits(63)}
-        self._connection.execute(_TOUCH, values)
+        if is_due:
+            self._connection.execute(_TOUCH_AND_DUE, {**values, "now": self._now})
+        else:
+            self._connection.execute(_TOUCH, values)
 
     def _insert(self, one: Attachment) -> Attachment:
         try:

@@ -22,6 +22,9 @@ from pypicloud_lite.kernel.errors import BackendUnavailable, CommitUnknown, PpcE
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.storage.port import BlobNotFound, Spool, Storage
 
+LARGEST_PAGE = 100 * 1024 * 1024
+"""How many bytes one member of documentation may have, unpacked: more is neither taken in nor sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewAttachment:
@@ -128,6 +131,8 @@ class Attaching:
         with self._catalog.write(author) as catalog:
             for one in attachments:
                 catalog.remove_attachment(one)
+        for place in dict.fromkeys((one.index, one.project) for one in attachments):
+            self._sidecars.tell_project(*place)
         for one in attachments:
             self._discard(one)
 

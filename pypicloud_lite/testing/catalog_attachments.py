@@ -129,6 +129,7 @@ class AttachmentsContract(CatalogFixtures):
         with catalog.read() as reader:
             told = reader.journal(1)
             assert list(reader.attachments(INDEX, DEMO)) == []
+            assert len(reader.documents_due(NOW + timedelta(seconds=1), 9)) == 1
         assert [(entry.action, entry.subject, entry.author) for entry in told] == [
             ("add documentation", "demo-1.0.doc.zip", AUTHOR),
             ("replace documentation", "demo-1.0.doc.zip", AUTHOR),

@@ -60,6 +60,7 @@ from pypicloud_lite.ops.resync import Progress, Resync
 from pypicloud_lite.ops.running import Run, TaskRunner
 from pypicloud_lite.ops.search_filling import SearchFilling
 from pypicloud_lite.ops.tasks import Task, Tasks
+from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.status import Statuses
@@ -69,6 +70,7 @@ from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.describe.descriptions import Descriptions
 from pypicloud_lite.serve.describe.project_documents import ProjectDocuments
+from pypicloud_lite.serve.docs.sites import Documentation
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.mirrored import MirroredDownloads
 from pypicloud_lite.serve.projects import Projects
@@ -124,6 +126,8 @@ class Services:
     readmes: Readmes
     ingest: Ingest
     uploads: Uploads
+    attachments: Attachments
+    documentation: Documentation
     removals: Removals
     yanking: Yanking
     statuses: Statuses
@@ -256,6 +260,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
     eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
     projects = Projects(catalog, gate, mirror, index)
+    indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
     return Services(
         settings=settings,
         clock=clock,
@@ -267,7 +272,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         hasher=context.hasher,
         gate=gate,
         registry=registry,
-        indexes=build_indexes(settings, catalog, registry, gate, ingest.changes, access),
+        indexes=indexes,
         authenticator=authenticator,
         logins=Logins(authenticator, tokens, sessions),
         tokens=tokens,
@@ -278,6 +283,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         readmes=Readmes(),
         ingest=ingest,
         uploads=Uploads(catalog, gate, ingest, strict=settings.get(PublishSettings).strict),
+        attachments=Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock),
+        documentation=Documentation(storage, catalog, gate, registry),
         removals=Removals(catalog, gate, ingest.changes),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),

@@ -12,6 +12,7 @@ from pypicloud_lite.db.settings import DatabaseSettings
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
+from pypicloud_lite.serve.docs.settings import DocsSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import CHOICES, Backends
 from pypicloud_lite.settings.declare import Settings
@@ -29,6 +30,7 @@ MODELS: tuple[type[Settings], ...] = (
     LoginSettings,
     PublishSettings,
     ServeSettings,
+    DocsSettings,
     MirrorSettings,
     UpstreamSettings,
     WebSettings,
