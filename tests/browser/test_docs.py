@@ -17,9 +17,9 @@ const found = { origin: self.origin, script: window.ran };
 const attempt = (name, what) => { try { found[name] = what(); } catch (error) { found[name] = error.name; } };
 attempt("cookie", () => document.cookie);
 attempt("storage", () => localStorage.length);
-const got = (address) => fetch(address, { credentials: "include" }).then((answer) => answer.text(), () => "refused");
+const got = (address, more) => fetch(address, more).then((answer) => answer.text(), () => "refused");
 const post = () => fetch("/account/token", { method: "POST", credentials: "include" }).then(() => "sent", () => "refused");
-Promise.all([got("data.json"), got("/api/user"), post()]).then(([own, api, sent]) => {
+Promise.all([got("data.json"), got("/api/user", { credentials: "include" }), post()]).then(([own, api, sent]) => {
   Object.assign(found, { own, api, sent, color: getComputedStyle(document.getElementById("text")).color });
   window.found = found;
   document.title = "done";
