@@ -27,6 +27,9 @@ from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.publish.settings import PublishSettings
 from pypicloud_lite.publish.views import UploadViews
 from pypicloud_lite.serve.describe.views import DescriptionViews, XmlRpcView
+from pypicloud_lite.serve.docs.routes import mount_docs
+from pypicloud_lite.serve.docs.settings import DocsSettings
+from pypicloud_lite.serve.docs.views import DocumentationViews, separate_docs
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.serve.views import FileViews, SimpleViews
 from pypicloud_lite.settings.source import RawSettings, from_factory, read_ini
@@ -92,6 +95,7 @@ def make_app(services: Services) -> Any:
     config.registry[REFUSALS] = services.refusals
     config.add_tween("pypicloud_lite.web.hygiene.hygiene_tween", under=INGRESS)
     config.add_tween("pypicloud_lite.access.security.refusals_tween", under="pypicloud_lite.web.hygiene.hygiene_tween")
+    separate_docs(config, services.settings.get(DocsSettings), services.settings.get(WebSettings).base_url)
     ErrorViews(services.settings.get(AccessSettings).realm).mount(config)
     _mount(config, services)
     return TrustedProxies(config.make_wsgi_app(), services.settings.get(WebSettings).networks)
@@ -122,6 +126,7 @@ def _mount(config: Configurator, services: Services) -> None:
         services.gate,
         identity,
         index,
+        services.attachments,
         max_bytes=settings.get(PublishSettings).max_upload_size,
         base_url=base_url,
     )
@@ -141,6 +146,7 @@ def _mount(config: Configurator, services: Services) -> None:
     # where hatch looks, before it uploads, for the files that are there: devpi's page below the upload's address
     add("project.checked", *(f"{path}/+simple/{PROJECT}/" for path in UPLOAD_PATHS), GET=simple.project)
     _mount_named(add, simple)
+    mount_docs(add, DocumentationViews(services.documentation, identity, settings.get(DocsSettings)))
     _mount_descriptions(add, DescriptionViews(services.descriptions, services.documents, identity, index, base_url))
     add("file", f"/packages/{INDEX}/{PROJECT}/{DIGEST}/{FILE}", GET=files.by_digest)
     add("file.named", f"/packages/{INDEX}/{PROJECT}/{FILE}", GET=files.by_name)

@@ -70,18 +70,23 @@ class ZipArchive:
 
     ``partly``: only the end of the file and what :meth:`read` asks for is looked at, in two or three reads instead of
     one a member: for files of which each part costs a request. The directory is judged as strictly; that all of the
-    file is as it says is not.
+    file is as it says is not. ``members`` are those of an earlier reading of the same bytes: nothing is read then.
     """
 
     __slots__ = ("_partly", "_source", "members")
 
-    def __init__(self, source: Source, *, partly: bool = False) -> None:
+    members: Mapping[str, Member]
+
+    def __init__(self, source: Source, *, partly: bool = False, members: Mapping[str, Member] | None = None) -> None:
         self._source = source
         self._partly = partly
+        if members is not None:
+            self.members = members
+            return
         if not partly:
             _refuse_tar(source)
         directory = _find_directory(source)
-        self.members: Mapping[str, Member] = _members(source, directory)
+        self.members = _members(source, directory)
         if not partly:
             _check_tiling(source, self.members, directory.offset)
 
@@ -96,6 +101,13 @@ class ZipArchive:
         if self._partly:
             _local_end(self._source, member)
         return b"".join(self.pieces(member))
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """Inflate one member piece by piece, in constant memory; as :meth:`pieces`, KeyError when there is none."""
+        member = self.members[name]
+        if self._partly:
+            _local_end(self._source, member)
+        return self.pieces(member)
 
     def affordable(self) -> Iterator[Member]:
         """The members, smallest first, that have at most ``limits.verified_bytes`` in all."""

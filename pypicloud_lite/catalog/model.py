@@ -214,6 +214,42 @@ class Reservation:
     serial: int = 0
 
 
+class AttachmentKind(StrEnum):
+    """What is kept beside the files of a release."""
+
+    DOCZIP = "doczip"
+    TOXRESULT = "toxresult"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The documentation of a release, or one result of testing a file of it.
+
+    The two have names that no other has in their index: see ``indexes/layout.py``. ``for_file`` is the file that a
+    result is about, None for documentation. ``version`` is normalised, and need not have a file. ``id`` and ``serial``
+    are 0 until the catalog has given them.
+    """
+
+    index: IndexName
+    project: ProjectName
+    version: str
+    kind: AttachmentKind
+    filename: str
+    for_file: str | None
+    size: int
+    sha256: str
+    key: StorageKey
+    uploaded_at: datetime
+    uploader: str | None = None
+    serial: int = 0
+    id: int = 0
+
+    @property
+    def manifest_key(self) -> StorageKey:
+        """Where the manifest lies."""
+        return self.key.sibling(".manifest.json")
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogState:
     """``revision`` changes with every change of the catalog, ``definitions`` with every change of a named index.

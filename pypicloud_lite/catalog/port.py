@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from pypicloud_lite.catalog.attachment_port import AttachmentReader, AttachmentWriter
 from pypicloud_lite.catalog.model import (
     CatalogState,
     FileRecord,
@@ -40,7 +41,7 @@ class FilenameTaken(Conflict):
     code = "filename-taken"
 
 
-class CatalogReader(SearchReader, Protocol):
+class CatalogReader(SearchReader, AttachmentReader, Protocol):
     """One consistent snapshot, if nothing else was asked for; each method is one query unless it says otherwise."""
 
     def project(self, index: IndexName, name: ProjectName) -> ProjectRecord | None:
@@ -149,7 +150,7 @@ class CatalogReader(SearchReader, Protocol):
         """Projects whose ``project.json`` is not known to say what the row says, oldest first."""
 
     def keys_in_use(self, keys: Iterable[str]) -> set[str]:
-        """Those of ``keys`` that some row names as ``key`` or ``home``; one query for each 500."""
+        """Those of ``keys`` that some row names as ``key`` or ``home``, an attachment's too; one query for each 500."""
 
     def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalEntry]:
         """Entries with a serial above ``after``, in order.
@@ -158,7 +159,7 @@ class CatalogReader(SearchReader, Protocol):
         """
 
 
-class CatalogWriter(CatalogReader, Protocol):
+class CatalogWriter(CatalogReader, AttachmentWriter, Protocol):
     """A transaction. All writers queue on one row first, so none of them can deadlock with another.
 
     Every method that changes what a caller can see draws the scope's serial (one for the whole scope), gives it
@@ -197,7 +198,10 @@ class CatalogWriter(CatalogReader, Protocol):
         """Say that ``project.json`` tells of ``project``; False when that changed since. No serial, no journal."""
 
     def forget_project(self, index: IndexName, name: ProjectName) -> bool:
-        """Forget a project without files and its reserved filenames; False when it has any, or is not there."""
+        """Forget a project without files and its reserved filenames; False when it has any, or is not there.
+
+        Nor is one forgotten to which something is attached.
+        """
 
     def begin_removal(self, record: FileRecord) -> bool:
         """Say that the file is being removed, from when on it is not listed; False when the row is gone.

@@ -35,10 +35,11 @@ from pypicloud_lite.catalog.rows import (
     project_records,
     reservation_records,
 )
+from pypicloud_lite.catalog.sql_attachments import SqlAttachments
 from pypicloud_lite.catalog.sql_indexes import SqlIndexes
 from pypicloud_lite.catalog.sql_overviews import SqlOverviews
 from pypicloud_lite.catalog.sql_search import SqlSearch
-from pypicloud_lite.catalog.tables import catalog_state, file_metadata, files, projects, reservations
+from pypicloud_lite.catalog.tables import attachments, catalog_state, file_metadata, files, projects, reservations
 from pypicloud_lite.journal.tables import journal
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -130,6 +131,7 @@ _DOCUMENTS_DUE = (
 _KEYS = union(
     select(files.c.storage_key).where(files.c.storage_key.in_(bindparam("keys", expanding=True))),
     select(files.c.home).where(files.c.home.in_(bindparam("keys", expanding=True))),
+    select(attachments.c.storage_key).where(attachments.c.storage_key.in_(bindparam("keys", expanding=True))),
 )
 _page = (
     select(journal.c.serial)
@@ -144,7 +146,7 @@ _JOURNAL = SELECT_JOURNAL.where(
 ).order_by(journal.c.serial, journal.c.id)
 
 
-class SqlReader(SqlOverviews, SqlSearch, SqlIndexes):
+class SqlReader(SqlOverviews, SqlSearch, SqlIndexes, SqlAttachments):
     """:class:`~pypicloud_lite.catalog.port.CatalogReader` on one connection."""
 
     __slots__ = ()

@@ -24,9 +24,11 @@ from pypicloud_lite.catalog.port import FilenameTaken
 from pypicloud_lite.catalog.restore import Restoration
 from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
 from pypicloud_lite.catalog.search_rows import SearchRows
+from pypicloud_lite.catalog.sql_attachments import AttachmentChanges, AttachmentWriting
 from pypicloud_lite.catalog.sql_indexes import IndexChanges
 from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
+    attachments,
     catalog_state,
     file_metadata,
     filename_taken,
@@ -68,6 +70,11 @@ _DOCUMENT_DONE = (
     .values(document_due=None)
 )
 _ANY_FILE = select(files.c.id).where(files.c.project_id == bindparam("project_id")).limit(1)
+_ANY_ATTACHMENT = (
+    select(attachments.c.id)
+    .where(attachments.c.index_name == bindparam("index"), attachments.c.project == bindparam("project"))
+    .limit(1)
+)
 _FORGET_PROJECT = delete(projects).where(projects.c.id == bindparam("project_id"))
 _FORGET_RESERVATIONS = delete(reservations).where(
     reservations.c.index_name == bindparam("index"), reservations.c.project == bindparam("name")
@@ -107,7 +114,7 @@ def new_revision() -> int:
     return secrets.randbits(63)
 
 
-class SqlWriter(SqlReader):
+class SqlWriter(AttachmentWriting, SqlReader):
     """:class:`~pypicloud_lite.catalog.port.CatalogWriter` on one connection.
 
     It locks the state's row at once, on every database: writers queue there, and what one of them reads stays
@@ -203,6 +210,8 @@ class SqlWriter(SqlReader):
         """See the port."""
         project_id = self._project_id(index, name)
         if project_id is None or self._connection.execute(_ANY_FILE, {"project_id": project_id}).first():
+            return False
+        if self._connection.execute(_ANY_ATTACHMENT, {"index": str(index), "project": name.value}).first():
             return False
         self.draw_serial()
         self.search_rows.project_goes(project_id)
@@ -312,6 +321,14 @@ class SqlWriter(SqlReader):
         now, subject = self._clock(), str(index)
         append(self._connection, now, self._author, action, subject=subject, detail=detail, index=subject)
 
+    def refuse(self, message: str) -> FilenameTaken:
+        """Have this scope end as refused, whoever catches what is returned to be raised."""
+        self.refused = FilenameTaken(message)
+        return self.refused
+
+    def _attached(self) -> AttachmentChanges:
+        return AttachmentChanges(self, self._connection, self._clock())
+
     def _journal_file(self, action: str, record: FileRecord, more: Mapping[str, Any] | None = None) -> None:
         detail = {
             "sha256": record.digests.sha256,
@@ -349,11 +366,10 @@ class SqlWriter(SqlReader):
         except IntegrityError as error:
             if not violates(error, filename_taken):
                 raise
-            self.refused = FilenameTaken(
+            raise self.refuse(
                 f"{record.filename} is already in {record.index}: a file is never replaced by another; "
                 "raise the version"
-            )
-            raise self.refused from error
+            ) from error
         added = replace(record, id=new_id(result))
         self._execute(_INSERT_CORE, file_id=added.id, core=dumped(core))
         return added

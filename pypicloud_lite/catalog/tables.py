@@ -19,6 +19,7 @@ from pypicloud_lite.db.types import UtcDateTime, id_type, name_type, text_type, 
 INDEX_NAME = 121
 PROJECT_NAME = 128
 FILENAME = 200
+ATTACHMENT = 240
 _STORAGE_KEY = 900
 _MYSQL_KEY_PREFIX = 255
 
@@ -130,5 +131,32 @@ reservations = Table(
     **TABLE_OPTIONS,
 )
 
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", id_type(), primary_key=True),
+    Column("index_name", name_type(INDEX_NAME), nullable=False),
+    Column("project", name_type(PROJECT_NAME), nullable=False),
+    Column("version", name_type(FILENAME), nullable=False),
+    Column("kind", name_type(20), nullable=False),
+    # That of documentation is made of project and version: a release has one.
+    Column("filename", name_type(ATTACHMENT), nullable=False),
+    Column("for_file", name_type(FILENAME), nullable=True),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", name_type(64), nullable=False),
+    Column("storage_key", unicode_type(_STORAGE_KEY), nullable=False),
+    Column("uploaded_at", UtcDateTime, nullable=False),
+    Column("uploader", unicode_type(255), nullable=True),
+    Column("serial", BigInteger, nullable=False),
+    UniqueConstraint("index_name", "filename"),
+    Index(None, "index_name", "project"),
+    Index(None, "storage_key", mysql_length=_MYSQL_KEY_PREFIX, mariadb_length=_MYSQL_KEY_PREFIX),
+    sqlite_autoincrement=True,
+    **TABLE_OPTIONS,
+)
+
 filename_taken = next(c for c in files.constraints if isinstance(c, UniqueConstraint))
 """The constraint that decides every race for a filename."""
+
+attachment_taken = next(c for c in attachments.constraints if isinstance(c, UniqueConstraint))
+"""As above, for attachments."""

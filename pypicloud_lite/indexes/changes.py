@@ -14,8 +14,9 @@ from functools import partial
 
 import structlog
 
-from pypicloud_lite.catalog.model import FileRecord, ManifestState, Origin, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import Attachment, FileRecord, ManifestState, Origin, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
+from pypicloud_lite.indexes.attaching import Attaching
 from pypicloud_lite.indexes.sidecars import HOUSEKEEPING, Sidecars
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import PpcError
@@ -59,19 +60,31 @@ class Changes:
         self._catalog = catalog
         self._storage = storage
         self._sidecars = Sidecars(storage, catalog)
+        self.attached = Attaching(storage, catalog)
 
     def remove(self, selection: Selection, author: Author) -> list[FileRecord]:
+        """As :meth:`remove_all`; the files alone."""
+        return self.remove_all(selection, author)[0]
+
+    def remove_all(self, selection: Selection, author: Author) -> tuple[list[FileRecord], list[Attachment]]:
         """Delete files: from the lists all at once, then manifests, rows, bytes; their names stay reserved.
+
+        With a release go its documentation and results of tests, before anything else: who dies at it leaves files
+        without documentation, never the reverse. With a file go the results that are about it.
 
         What was deleted, or was being deleted by somebody who may have died. The rows are marked first and for good:
         an upload of the same bytes that passes by has either ended before that, or finishes the removal itself and
         then brings the file in anew. It never relies on a manifest that is about to be deleted.
         """
+        index, project = selection.index, selection.project
+        attached: list[Attachment] = []
+        if selection.filename is None:
+            attached = self.attached.remove_of_release(index, project, selection.version, author)
         with self._catalog.write(author) as catalog:
             rows = [row for row in selection.rows(catalog) if catalog.begin_removal(row)]
         if rows:
             self._finish_removals(rows, author)
-        return rows
+        return rows, attached
 
     def yank(self, selection: Selection, author: Author, reason: str | None, *, yanked: bool) -> list[FileRecord]:
         """Set or clear the mark of PEP 592 on all of them; every file that was meant, as it is now."""
@@ -161,6 +174,9 @@ class Changes:
         reserves nothing: it may come again.
         """
         index, project = records[0].index, records[0].project
+        own = {str(record.filename) for record in records if record.origin is not Origin.CACHE}
+        if own:
+            self.attached.remove_results(index, project, own, author)
         for record in records:
             self._storage.delete(record.manifest_key)
         self._sidecars.reserve(index, project, [record for record in records if record.origin is not Origin.CACHE])

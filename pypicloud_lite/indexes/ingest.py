@@ -97,6 +97,10 @@ class Ingest:
         self._acknowledge(row, new.core, new.display_name)
         if replaced is not None:
             self._sidecars.discard(replaced)
+            if replaced.digests.sha256 != row.digests.sha256:
+                # They are about other bytes.
+                names = {str(row.filename)}
+                self.changes.attached.remove_results(row.index, row.project, names, author, before=row.serial)
         return Stored(row, created=True)
 
     def adopt(self, file: Adopted, author: Author, instead_of: FileRecord | None = None) -> FileRecord:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pypicloud_lite.catalog.model import (
+    Attachment,
+    AttachmentKind,
     FileRecord,
     ManifestState,
     Origin,
@@ -20,8 +23,10 @@ from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
+from pypicloud_lite.kernel.versions import normalised_version
 
 _FORMAT = 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class UnreadableManifest(PpcError):
@@ -112,6 +117,48 @@ def decode_manifest(home: StorageKey, data: bytes) -> Manifest:
         raise UnreadableManifest(f"The manifest of {home} cannot be read: {error!r}") from error
 
 
+def encode_attachment(attachment: Attachment) -> bytes:
+    """The manifest of an attachment."""
+    return _encode(
+        {
+            "index": str(attachment.index),
+            "project": str(attachment.project),
+            "version": attachment.version,
+            "kind": str(attachment.kind),
+            "filename": attachment.filename,
+            "for_file": attachment.for_file,
+            "size": attachment.size,
+            "sha256": attachment.sha256,
+            "uploaded_at": iso_utc(attachment.uploaded_at),
+            "uploader": attachment.uploader,
+            "serial": attachment.serial,
+        }
+    )
+
+
+def decode_attachment(key: StorageKey, data: bytes) -> Attachment:
+    """Read the manifest that lies beside an attachment; :class:`UnreadableManifest` for anything else."""
+    document = _decode(key, data)
+    try:
+        for_file = document["for_file"]
+        return Attachment(
+            index=IndexName.parse(document["index"]),
+            project=ProjectName(document["project"]),
+            version=normalised_version(document["version"]),
+            kind=AttachmentKind(document["kind"]),
+            filename=_name_of(key, document["filename"]),
+            for_file=None if for_file is None else str(for_file),
+            size=_whole(document["size"]),
+            sha256=_sha256(document["sha256"]),
+            key=key,
+            uploaded_at=parse_iso_utc(document["uploaded_at"]),
+            uploader=document["uploader"],
+            serial=_whole(document["serial"]),
+        )
+    except (PpcError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnreadableManifest(f"The manifest of {key} cannot be read: {error!r}") from error
+
+
 def encode_project(project: ProjectRecord, reservations: Sequence[Reservation]) -> bytes:
     """The ``project.json`` of a project."""
     return _encode(
@@ -166,6 +213,18 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError(f"not a whole number: {value!r}")
     return value
+
+
+def _name_of(key: StorageKey, filename: object) -> str:
+    if filename != key.filename or not key.filename.isascii():
+        raise ValueError(f"it speaks of {filename!r}")
+    return key.filename
+
+
+def _sha256(text: object) -> str:
+    if not isinstance(text, str) or not _SHA256.fullmatch(text):
+        raise ValueError(f"no sha256: {text!r}")
+    return text
 
 
 def _core(values: Mapping[str, Any]) -> dict[str, Any]:

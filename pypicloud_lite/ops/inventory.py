@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from pypicloud_lite.indexes.layout import read_place, read_project_document
+from pypicloud_lite.indexes.layout import Place, read_attached, read_place, read_project_document
 from pypicloud_lite.kernel.errors import InvalidName
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
@@ -26,9 +26,13 @@ class Foreign:
 
 @dataclass(slots=True)
 class OwnProject:
-    """What lies of one project in our own layout: the homes that have a manifest, and ``project.json``."""
+    """What lies of one project in our own layout: the homes that have a manifest, and ``project.json``.
+
+    ``attached`` are those of its attachments.
+    """
 
     manifests: list[StorageKey] = field(default_factory=list)
+    attached: list[StorageKey] = field(default_factory=list)
     document: StorageKey | None = None
 
 
@@ -36,12 +40,13 @@ class OwnProject:
 class Inventory:
     """``sizes`` has every file by key (sidecars left out); ``strays`` are keys that nothing explains.
 
-    ``signatures`` are the keys of signatures beside foreign files.
+    ``signatures`` are the keys of signatures beside foreign files, ``attached`` the sizes of attachments by key.
     """
 
     own: dict[tuple[IndexName, ProjectName], OwnProject] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
+    attached: dict[str, int] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
     signatures: set[str] = field(default_factory=set)
 
@@ -77,6 +82,10 @@ def _sort(inventory: Inventory, info: BlobInfo) -> None:
         elif place.sidecar is None:
             inventory.sizes[key.value] = info.size
         return
+    attached = read_attached(key)
+    if attached is not None:
+        _sort_attached(inventory, info, attached)
+        return
     if key.filename.endswith(_COMPANIONS):
         if key.filename.endswith(".asc"):
             inventory.signatures.add(key.value)
@@ -88,6 +97,13 @@ def _sort(inventory: Inventory, info: BlobInfo) -> None:
         return
     inventory.sizes[key.value] = info.size
     inventory.foreign.append(Foreign(info, filename))
+
+
+def _sort_attached(inventory: Inventory, info: BlobInfo, place: Place) -> None:
+    if place.sidecar == ".manifest.json":
+        inventory.project(place.index, place.project).attached.append(place.home)
+    elif place.sidecar is None:
+        inventory.attached[info.key.value] = info.size
 
 
 def _folder_project(key: StorageKey) -> ProjectName | None:

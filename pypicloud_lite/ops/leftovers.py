@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.indexes.layout import Place, read_place
-from pypicloud_lite.indexes.manifest import UnreadableManifest, decode_manifest
+from pypicloud_lite.indexes.layout import Place, read_attached, read_place
+from pypicloud_lite.indexes.manifest import UnreadableManifest, decode_attachment, decode_manifest
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.names import StorageKey
@@ -74,7 +74,7 @@ class Leftovers:
     def _attempts(self) -> dict[StorageKey, _Attempt]:
         attempts: dict[StorageKey, _Attempt] = {}
         for info in self._storage.list():
-            place = read_place(info.key)
+            place = read_place(info.key) or read_attached(info.key)
             if place is not None:
                 attempts.setdefault(place.home, _Attempt(place)).add(info, place.sidecar)
         return attempts
@@ -82,6 +82,8 @@ class Leftovers:
     def _superseded(self, attempt: _Attempt) -> bool:
         """Whether the catalog holds a later file of the name; a manifest that cannot be read is left alone."""
         home = attempt.place.home
+        if read_attached(home) is not None:
+            return self._outlived(home)
         try:
             told = decode_manifest(home, self._storage.read(home.sibling(".manifest.json"))).record
         except (BlobNotFound, UnreadableManifest):
@@ -89,3 +91,14 @@ class Leftovers:
         with self._catalog.read() as catalog:
             row = catalog.file(told.index, told.filename.value)
         return row is not None and row.home != home and row.serial > told.serial
+
+    def _outlived(self, home: StorageKey) -> bool:
+        """As :meth:`_superseded`, of an attachment; a result of testing a file that is gone is left too."""
+        try:
+            told = decode_attachment(home, self._storage.read(home.sibling(".manifest.json")))
+        except (BlobNotFound, UnreadableManifest):
+            return False
+        with self._catalog.read() as catalog:
+            row = catalog.attachment(told.index, told.filename)
+            is_there = told.for_file is None or catalog.file(told.index, told.for_file) is not None
+        return not is_there or (row is not None and row.key != home and row.serial > told.serial)

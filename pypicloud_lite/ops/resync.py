@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from pypicloud_lite.catalog.model import FileRecord, ManifestState
+from pypicloud_lite.catalog.model import Attachment, FileRecord, ManifestState
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.manifest import (
@@ -25,6 +25,7 @@ from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName, StorageKey
+from pypicloud_lite.ops.attached import AttachedFiles, lacking, project_with
 from pypicloud_lite.ops.comparison import Known, differing, outdated, project_of, still_reserved, surviving
 from pypicloud_lite.ops.foreign import ForeignFiles, Seen, seen_in
 from pypicloud_lite.ops.inventory import Foreign, Inventory, OwnProject, take_inventory
@@ -62,6 +63,7 @@ class Resync:
         self._progress = progress
         self._done = self._total = 0
         self._foreign = ForeignFiles(storage, catalog, ingest, index, RESYNC)
+        self._attached = AttachedFiles(storage, catalog, ingest.changes.attached, RESYNC)
         self._report = Report()
 
     def run(self) -> Report:
@@ -82,6 +84,7 @@ class Resync:
             for index, project in self._check_rows(inventory, began):
                 # A row hid what project.json says of its name.
                 self._restore(pool, inventory, index, project, inventory.project(index, project), named)
+        self._attached.check_rows(inventory, began, self._report)
         self._report.remarks = list(dict.fromkeys(self._report.remarks))
         self._report.remarks += [f"{key}: not a distribution file, left alone" for key in inventory.strays]
         return self._report
@@ -106,6 +109,7 @@ class Resync:
                 seen = catalog.project(index, project)
                 rows = catalog.files(index, project) if seen else []
                 reserved = catalog.reservations(index, project) if seen else []
+                attached = catalog.attachments(index, project) if seen else []
             remarks: list[str] = []
             manifests = self._manifests(pool, inventory, own, index, project, remarks)
             document = self._document(own, remarks)
@@ -113,27 +117,40 @@ class Resync:
             deleted = [*reserved, *(document.reservations if document else ())]
             manifests = surviving(manifests, deleted, remarks)
             known = Known(seen, rows, reserved)
-            if self._enter(known, manifests, document):
+            told = self._attached.told(pool, inventory, (index, project), remarks)
+            filenames = [str(one.filename) for one in (*rows, *(manifest.record for manifest in manifests))]
+            if self._enter(known, manifests, document, lacking(attached, told, filenames)):
                 self._report.remarks += remarks
                 self._repair(known, manifests, document)
                 return
             # The project changed meanwhile: look at it again as it is now.
             fresh = take_inventory(self._storage.list(f"{index}/{project}/"))
             own = fresh.project(index, project)
+            inventory.own[index, project] = own
             inventory.sizes.update(fresh.sizes)
+            inventory.attached.update(fresh.attached)
         raise CatalogUnavailable(f"{index}/{project} changes all the time: run ppc-resync again when it is quiet")
 
-    def _enter(self, known: Known, manifests: Sequence[Manifest], document: ProjectDocument | None) -> bool:
+    def _enter(
+        self,
+        known: Known,
+        manifests: Sequence[Manifest],
+        document: ProjectDocument | None,
+        attached: Sequence[Attachment],
+    ) -> bool:
         """Compare outside of a transaction first: a healthy project costs no write."""
         missing = differing(known.rows, manifests)
-        told = project_of(known.project, manifests, document)
+        told = project_with(project_of(known.project, manifests, document), known.project, attached)
         reserved = still_reserved(document, manifests)
-        if told is None or not (missing or known.lacks(told, reserved)):
+        if told is None or not (missing or attached or known.lacks(told, reserved)):
             return True
         with self._catalog.write(RESYNC) as catalog:
             if not catalog.unchanged_since(told.index, told.name, known.project):
                 return False
-            catalog.restore_project(told, [(manifest.record, manifest.core) for manifest in missing], reserved)
+            if missing or known.lacks(told, reserved):
+                catalog.restore_project(told, [(manifest.record, manifest.core) for manifest in missing], reserved)
+            if attached:
+                self._report.restored += catalog.restore_attachments(attached, to_known=known.project is not None)
         before = {row.filename.value for row in known.rows}
         self._report.restored += sum(manifest.record.filename.value not in before for manifest in missing)
         return True

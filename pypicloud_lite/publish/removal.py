@@ -27,14 +27,14 @@ class Removals:
 
         ``force`` deletes from an index that is not volatile too, which takes a right of its own.
 
-        What was deleted, which is something: :class:`NotFound` where there is nothing to delete. The project's name
-        stays private until :meth:`free`.
+        The files that were deleted: :class:`NotFound` where there is nothing to delete, not even documentation. The
+        project's name stays private until :meth:`free`.
         """
         index = selection.index
         if not (force and self._gate.allows(identity, Permission.FORCE, selection.project, index)):
             self._gate.require(identity, Permission.DELETE, selection.project, index)
-        removed = self._changes.remove(selection, author)
-        if not removed:
+        removed, attached = self._changes.remove_all(selection, author)
+        if not (removed or attached):
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")
         return removed
 
@@ -47,4 +47,5 @@ class Removals:
             known = catalog.project(index, project)
         if known is None:
             raise NotFound(f"There is no project {project} here: its name is free")
-        raise Conflict(f"Project {project} has {known.file_count} files: delete the project before you free its name")
+        has = f"{known.file_count} files" if known.file_count else "documentation"
+        raise Conflict(f"Project {project} has {has}: delete the project before you free its name")

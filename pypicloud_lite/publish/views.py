@@ -6,8 +6,9 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.kernel.errors import Gone, InvalidRequest, PpcError, TooLarge
-from pypicloud_lite.kernel.names import IndexName, shown
+from pypicloud_lite.kernel.errors import InvalidRequest, PpcError, TooLarge
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
+from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.form import FormLimits, UploadForm, read_form
 from pypicloud_lite.publish.package_object import package_object
 from pypicloud_lite.publish.upload import Expected, Uploads
@@ -28,6 +29,7 @@ class UploadViews:
         gate: Gate,
         identity: RequestIdentity,
         index: IndexName,
+        attachments: Attachments,
         max_bytes: int,
         base_url: str | None,
     ) -> None:
@@ -36,6 +38,7 @@ class UploadViews:
         self._gate = gate
         self._identity = identity
         self._index = index
+        self._attachments = attachments
         self._max_bytes = max_bytes
         self._limits = FormLimits(max_bytes=max_bytes)
         self._base_url = base_url
@@ -78,7 +81,7 @@ class UploadViews:
             text = b"OK: nothing needs to be registered here, upload the files\n"
             return respond("200 OK", [("Content-Type", "text/plain; charset=utf-8")], text)
         if action == "doc_upload":
-            raise Gone("Uploading documentation is not possible here: publish it on a web server")
+            return self._documentation(request, form, self._index)
         if action != "file_upload":
             raise InvalidRequest(f":action {shown(action)} is unknown: send file_upload")
         identity, author = self._identity.author(request)
@@ -91,6 +94,18 @@ class UploadViews:
         if "owner" not in match:
             return self._index
         return self._uploads.require_stage(match["owner"], match["index"])
+
+    def _documentation(self, request: Request, form: UploadForm, index: IndexName) -> PlainResponse:
+        """The documentation of a release, or of the newest one, as a ZIP file."""
+        identity, author = self._identity.author(request)
+        name = form.one("name")
+        if form.content is None or name is None:
+            raise InvalidRequest(
+                "Documentation is sent as a ZIP file, in a file part named 'content', with the project's name as 'name'"
+            )
+        project, version = ProjectName.parse(name), form.one("version")
+        self._attachments.add_docs(index, project, version, form.content, identity, author, display_name=name)
+        return respond("200 OK", [("Content-Type", "text/plain; charset=utf-8")], b"")
 
 
 def _expected(request: Request) -> Expected | None:

@@ -9,6 +9,7 @@ from pypicloud_lite.catalog.model import (
     FileRecord,
 )
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
+from pypicloud_lite.testing.catalog_attachments import AttachmentsContract
 from pypicloud_lite.testing.catalog_changes import ChangesContract
 from pypicloud_lite.testing.catalog_curation import CurationContract
 from pypicloud_lite.testing.catalog_questions import QuestionsContract
@@ -103,6 +104,7 @@ class ScopesContract(CatalogFixtures):
 
 
 class CatalogContract(
+    AttachmentsContract,
     QuestionsContract,
     ReleasesContract,
     SearchContract,

@@ -65,6 +65,7 @@ from pypicloud_lite.ops.resync import Progress, Resync
 from pypicloud_lite.ops.running import Run, TaskRunner
 from pypicloud_lite.ops.search_filling import SearchFilling
 from pypicloud_lite.ops.tasks import Task, Tasks
+from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.promotion import Promotion
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.sending import Sending
@@ -76,6 +77,7 @@ from pypicloud_lite.readme.readmes import Readmes
 from pypicloud_lite.serve.cache import PageCache
 from pypicloud_lite.serve.describe.descriptions import Descriptions
 from pypicloud_lite.serve.describe.project_documents import ProjectDocuments
+from pypicloud_lite.serve.docs.sites import Documentation
 from pypicloud_lite.serve.downloads import Downloads
 from pypicloud_lite.serve.mirrored import MirroredDownloads
 from pypicloud_lite.serve.project_files import ProjectLookup
@@ -135,6 +137,8 @@ class Services:
     readmes: Readmes
     ingest: Ingest
     uploads: Uploads
+    attachments: Attachments
+    documentation: Documentation
     removals: Removals
     promotion: Promotion
     sending: Sending
@@ -279,6 +283,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
     indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
+    attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
     devpi_logins = DevpiLogins(authenticator, tokens, settings.get(DevpiSettings).login_lifetime)
     return Services(
         settings=settings,
@@ -314,6 +319,8 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         readmes=Readmes(),
         ingest=ingest,
         uploads=uploads,
+        attachments=attachments,
+        documentation=Documentation(storage, catalog, gate, registry),
         removals=removals,
         promotion=Promotion(
             catalog,

@@ -13,6 +13,7 @@ from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
+from pypicloud_lite.serve.docs.settings import DocsSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import CHOICES, Backends
 from pypicloud_lite.settings.declare import Settings
@@ -31,6 +32,7 @@ MODELS: tuple[type[Settings], ...] = (
     PublishSettings,
     ServeSettings,
     DevpiSettings,
+    DocsSettings,
     MirrorSettings,
     UpstreamSettings,
     WebSettings,

@@ -15,6 +15,7 @@ from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
+from pypicloud_lite.serve.docs.settings import DocsSettings
 from pypicloud_lite.serve.settings import ServeSettings
 from pypicloud_lite.settings.choice import Backends
 from pypicloud_lite.settings.declare import Settings
@@ -46,7 +47,7 @@ GROUPS: tuple[tuple[str, tuple[type[Settings], ...]], ...] = (
     ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", (AwsSecretsSettings,)),
     ("Users in a directory: pypi.auth = ldap", (LdapSettings,)),
     ("Users of another server: pypi.auth = remote", (RemoteSettings,)),
-    ("Uploads and downloads", (PublishSettings, ServeSettings)),
+    ("Uploads and downloads", (PublishSettings, ServeSettings, DocsSettings)),
     ("What is not here: the public index, or any other, behind this one", (MirrorSettings, UpstreamSettings)),
     ("Files in a folder: pypi.storage = file", (LocalSettings,)),
     ("Files in a bucket: pypi.storage = s3", (S3Settings,)),

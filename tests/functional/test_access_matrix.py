@@ -6,6 +6,7 @@ Tokens are identities of their own, by their scope. A route that the table does 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from json import dumps
@@ -17,7 +18,7 @@ from pypicloud_lite.access.model import Scope, ScopeWord
 from pypicloud_lite.access.passwords import hash_password
 from pypicloud_lite.access.tokens import WantedToken
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.testing.artifacts import build_wheel
+from pypicloud_lite.testing.artifacts import build_wheel, zip_bytes
 from pypicloud_lite.testing.world import JSON, PASSWORDS, basic
 from pypicloud_lite.web.pages import asset_path
 
@@ -88,6 +89,7 @@ NO_SUCH_METHOD = (405,) * len(IDENTITIES)
 API = "/api/package/{project:[^/]+}"
 API_FILE = API + "/{filename:[^/]+}"
 RELEASE = API + "/version/{version:[^/]+}"
+DOCS = "/{owner:[^/]+}/{index:[^/]+}/{project:[^/]+}/{version:[^/]+}/"
 FREE = "/admin/package/{project:[^/]+}/free"
 
 # pattern -> method -> (own project's file, other project's file)
@@ -111,6 +113,7 @@ TABLE = {
     "/{owner:[^/]+}/{index:[^/]+}/simple/": {"GET": (LOGIN_CHECKED, LOGIN_CHECKED)},
     "/{owner:[^/]+}/{index:[^/]+}/+simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     "/{owner:[^/]+}/{index:[^/]+}/simple/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
+    **{f"{DOCS}{word}{end}": {"GET": (READ_OWN, READ_OTHER)} for word in ("+doc", "+d") for end in ("", "/{path:.*}")},
     "/simple/{project:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
     "/simple/{project:[^/]+}/json/": {"GET": (READ_OWN, READ_OTHER)},
     "/pypi/{project:[^/]+}/json": {"GET": (READ_OWN, READ_OTHER)},
@@ -276,6 +279,9 @@ def world(make_shared_world):
     world = with_credentials(make_shared_world(RULED))
     world.upload(OWN, "admin")
     world.upload(OTHER, "admin")
+    for artifact in (OWN, OTHER):
+        documentation = replace(artifact, data=zip_bytes({"index.html": b"pages"}))
+        world.upload(documentation, "admin", **{":action": "doc_upload"})
     return world
 
 
@@ -312,6 +318,7 @@ def address(pattern, artifact, spelling, filename=None):
         "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}": f"/{asset_path('page.js')}",
         "{project:[^/]+}": spelling,
         "{filename:[^/]+}": filename or artifact.filename,
+        "{path:.*}": "",
         "{path:.+}": filename or artifact.filename,
         "{digest:[0-9a-f]{16}}": artifact.sha256[:16],
         "{version:[^/]+}": "1.0",

@@ -355,9 +355,9 @@ def test_80_register_with_bare_line_feeds(world):
     world.app.post("/", params=(body + f"\n--{boundary}--\n").encode(), headers=headers, status=200)
 
 
-def test_80_doc_upload_is_gone_with_a_reason(world):
-    answer = post(world, [(":action", "doc_upload"), ("name", "acme")], WHEEL, status=410)
-    assert "documentation" in answer.status
+def test_80_doc_upload_says_what_it_needs(world):
+    answer = post(world, [(":action", "doc_upload"), ("name", "acme")], WHEEL, status=400)
+    assert "without a version" in answer.status
 
 
 @pytest.mark.parametrize("status", [ProjectStatus.ARCHIVED, ProjectStatus.QUARANTINED])

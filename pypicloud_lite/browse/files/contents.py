@@ -12,10 +12,10 @@ import structlog
 
 from pypicloud_lite.artifacts.listing import Listing, read_listing
 from pypicloud_lite.artifacts.model import Limits
-from pypicloud_lite.browse.files.blob_file import BlobFile, OtherSize
 from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.kernel.cache import Cache
 from pypicloud_lite.kernel.errors import BackendUnavailable, InvalidArtifact
+from pypicloud_lite.storage.blob_file import BlobFile, OtherSize
 from pypicloud_lite.storage.port import BlobNotFound, BlobTooLarge, Storage
 
 _log = structlog.get_logger("pypicloud_lite.browse")

@@ -1,0 +1,1 @@
+"""Documentation of releases, served as sites from the archives that were uploaded."""
