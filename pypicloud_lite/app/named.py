@@ -8,7 +8,7 @@ from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.devpi.index_views import IndexViews, Others, listed_projects
 from pypicloud_lite.devpi.login import api_config
 from pypicloud_lite.devpi.mounting import mount_indexes
-from pypicloud_lite.devpi.project_views import ProjectViews
+from pypicloud_lite.devpi.project_views import ProjectServices, ProjectViews
 from pypicloud_lite.devpi.promoting import Promoter
 from pypicloud_lite.devpi.push_views import PushViews
 from pypicloud_lite.devpi.user_views import UserViews
@@ -42,14 +42,13 @@ def mount_named(
         add,
         IndexViews(services.indexes, listed, identity, api_config, others, base_url),
         ProjectViews(
-            services.indexes,
-            services.lookup,
-            services.catalog,
-            services.removals,
+            ProjectServices(
+                services.indexes, services.lookup, services.catalog, services.removals, services.attachments
+            ),
             identity,
             simple.project,
             files.by_digest,
             base_url,
         ),
-        PushViews(Promoter(services.promotion), services.sending, identity),
+        PushViews(Promoter(services.promotion, services.attachments), services.sending, identity),
     )

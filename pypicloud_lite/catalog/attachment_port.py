@@ -15,6 +15,9 @@ class AttachmentReader(Protocol):
     def attachments(self, index: IndexName, project: ProjectName) -> Sequence[Attachment]:
         """Everything attached to a project, in the order it came: by ``uploaded_at``."""
 
+    def attachments_of(self, indexes: Sequence[IndexName], project: ProjectName) -> Sequence[Attachment]:
+        """As :meth:`attachments`, of one project in several indexes: one query for all of them."""
+
     def attachment(self, index: IndexName, filename: str) -> Attachment | None:
         """The attachment of that name, whatever its project: the caller compares ``project``."""
 

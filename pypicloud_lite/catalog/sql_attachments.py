@@ -39,6 +39,9 @@ _SELECT: Select[Any] = select(
     _a.serial,
 )
 _OF_PROJECT = _SELECT.where(_a.index_name == bindparam("index"), _a.project == bindparam("name")).order_by(_a.id)
+_OF_PROJECTS = _SELECT.where(
+    _a.index_name.in_(bindparam("indexes", expanding=True)), _a.project == bindparam("name")
+).order_by(_a.id)
 _NAMED = _SELECT.where(_a.index_name == bindparam("index"), _a.filename == bindparam("filename"))
 _SOME = _SELECT.where(_a.id > bindparam("last")).order_by(_a.id).limit(_AT_ONCE)
 _INSERT = insert(attachments)
@@ -62,6 +65,13 @@ class SqlAttachments:
     def attachments(self, index: IndexName, project: ProjectName) -> Sequence[Attachment]:
         """See the port."""
         found = _attachments(self._connection.execute(_OF_PROJECT, {"index": str(index), "name": project.value}))
+        found.sort(key=attrgetter("uploaded_at"))
+        return found
+
+    def attachments_of(self, indexes: Sequence[IndexName], project: ProjectName) -> Sequence[Attachment]:
+        """See the port."""
+        parameters = {"indexes": [str(one) for one in indexes], "name": project.value}
+        found = _attachments(self._connection.execute(_OF_PROJECTS, parameters))
         found.sort(key=attrgetter("uploaded_at"))
         return found
 

@@ -34,7 +34,13 @@ def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: Proje
     )
     add("devpi.config", f"{_INDEX}/+api", GET=spoken(indexes.config))
     add("devpi.refresh", f"{_INDEX}/+simple/{_PROJECT}/refresh", POST=spoken(projects.refresh))
-    add("devpi.file", f"{_INDEX}/+f/{_FILE}", GET=projects.file, DELETE=spoken(projects.remove_file))
+    add(
+        "devpi.file",
+        f"{_INDEX}/+f/{_FILE}",
+        GET=projects.file,
+        POST=spoken(projects.add_result),
+        DELETE=spoken(projects.remove_file),
+    )
     add(
         "devpi.project",
         *(f"{_INDEX}/{_PROJECT}{end}" for end in ("", "/")),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from pypicloud_lite.catalog.model import FileRecord
+from pypicloud_lite.catalog.model import Attachment, FileRecord
 from pypicloud_lite.indexes.history import events
 from pypicloud_lite.indexes.page_file import PageFile
 from pypicloud_lite.kernel.clock import parse_iso_utc
@@ -87,6 +87,30 @@ def release_link(record: FileRecord, base: str) -> dict[str, Any]:
         "hashes": {"sha256": sha256, "md5": record.digests.md5},
         "log": list(history(record)),
     }
+
+
+def attached_links(
+    attached: Sequence[Attachment], found: ProjectFiles, base: str
+) -> dict[IndexName, dict[str, list[dict[str, Any]]]]:
+    """Documentation and results of tests as links, by index and version; of results those whose file is shown."""
+    releases = {(held.project.index, str(record.filename)): record for held in found.held for record in held.files}
+    links: dict[IndexName, dict[str, list[dict[str, Any]]]] = {}
+    for one in attached:
+        link: dict[str, Any] = {
+            "rel": one.kind.value,
+            "href": f"{base}/{file_path(one.index, one.sha256, one.filename)}",
+            "hash_spec": f"sha256={one.sha256}",
+            "hashes": {"sha256": one.sha256},
+            "log": [{"what": "upload", "who": one.uploader, "when": when(one.uploaded_at), "dst": str(one.index)}],
+        }
+        if one.for_file is not None:
+            record = releases.get((one.index, one.for_file))
+            if record is None:
+                continue
+            # The client compares it with the address of the release, sign by sign.
+            link["for_href"] = release_link(record, base)["href"]
+        links.setdefault(one.index, {}).setdefault(one.version, []).append(link)
+    return links
 
 
 def history(record: FileRecord) -> Iterable[dict[str, Any]]:

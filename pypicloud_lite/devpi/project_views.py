@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pyramid.request import Request
@@ -11,38 +12,50 @@ from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.devpi.answers import base_of, message, typed
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import index_of
-from pypicloud_lite.devpi.project_json import versions_of
+from pypicloud_lite.devpi.project_json import attached_links, file_path, versions_of
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Selection
+from pypicloud_lite.indexes.layout import is_attachment_name
 from pypicloud_lite.kernel.clock import iso_utc
-from pypicloud_lite.kernel.errors import InvalidName, NotFound
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, TooLarge
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
+from pypicloud_lite.publish.attachments import MAX_RESULT, Attachments
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.serve.project_files import ProjectFiles, ProjectLookup
-from pypicloud_lite.web.responses import PlainResponse, redirect
+from pypicloud_lite.web.conditional import matches
+from pypicloud_lite.web.responses import PlainResponse, not_modified, redirect, stream
 from pypicloud_lite.web.routing import View
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectServices:
+    """What the views call."""
+
+    indexes: Indexes
+    lookup: ProjectLookup
+    catalog: Catalog
+    removals: Removals
+    attachments: Attachments
+
+
 class ProjectViews:
-    """Projects, releases and files of one index."""
+    """Projects, releases and files of one index; ``installers`` and ``download`` answer the others there."""
 
     def __init__(
         self,
-        indexes: Indexes,
-        lookup: ProjectLookup,
-        catalog: Catalog,
-        removals: Removals,
+        services: ProjectServices,
         identity: RequestIdentity,
         installers: View,
         download: View,
         base_url: str | None,
     ) -> None:
-        self._indexes = indexes
-        self._lookup = lookup
-        self._catalog = catalog
-        self._removals = removals
+        self._indexes = services.indexes
+        self._lookup = services.lookup
+        self._catalog = services.catalog
+        self._removals = services.removals
+        self._attachments = services.attachments
         self._identity = identity
         self._installers = installers
         self._download = download
@@ -59,7 +72,7 @@ class ProjectViews:
         name = _project(request)
         if request.matchdict["project"] != name.value:
             return self._normalised(request, name)
-        return typed("projectconfig", versions_of(self._find(request, name), base_of(request, self._base_url)))
+        return typed("projectconfig", self._versions(request, self._find(request, name)))
 
     def show_version(self, request: Request) -> Any:
         """``versiondata``: one version, with the core metadata of its first file."""
@@ -68,7 +81,7 @@ class ProjectViews:
         name, index = _project(request), index_of(request)
         version = _version(request)
         found = self._find(request, name)
-        document = versions_of(found, base_of(request, self._base_url)).get(version)
+        document = self._versions(request, found).get(version)
         if document is None:
             raise NotFound(f"Project {name} has no release {version} in {index}: see the list of its releases")
         holders = [one.project.index for one in found.held if any(file.version == version for file in one.files)]
@@ -93,6 +106,8 @@ class ProjectViews:
 
     def file(self, request: Request) -> Any:
         """The bytes; for a program that asks for JSON what is known of the file."""
+        if is_attachment_name(request.matchdict["filename"]):
+            return self._attachment(request)
         index, project = self._of_file(request)
         request.matchdict["project"] = project.value
         request.matchdict["digest"] = request.matchdict["first"] + request.matchdict["second"]
@@ -113,10 +128,44 @@ class ProjectViews:
         }
         return typed("releasefilemeta", meta)
 
+    def add_result(self, request: Request) -> PlainResponse:
+        """``POST`` to the address of a file: a result of testing it, as tox writes it."""
+        match, index = request.matchdict, index_of(request)
+        if (request.content_length or 0) > MAX_RESULT:
+            raise TooLarge(f"A result of tests may have at most {MAX_RESULT} bytes")
+        identity, author = self._identity.author(request)
+        body = request.body_file.read(MAX_RESULT + 1)
+        digest = match["first"] + match["second"]
+        kept = self._attachments.add_tox_result(index, match["filename"], digest, body, identity, author)
+        where = file_path(index, kept.sha256, kept.filename)
+        return typed("toxresultpath", f"{where}#sha256={kept.sha256}")
+
+    def _attachment(self, request: Request) -> PlainResponse:
+        match, identity = request.matchdict, self._identity(request)
+        found = self._attachments.find(index_of(request), match["filename"], identity)
+        if not found.sha256.startswith(match["first"] + match["second"]):
+            raise NotFound(f"There is no file {shown(match['filename'])} here: it was replaced or deleted")
+        scope = "private" if identity.is_authenticated else "public"
+        headers = [
+            # Never shown as a page of this server: it is somebody's.
+            ("Content-Type", "application/octet-stream"),
+            ("Content-Disposition", "attachment"),
+            ("ETag", f'"{found.sha256}"'),
+            ("Cache-Control", f"{scope}, max-age=31536000, immutable"),
+        ]
+        if matches(request.environ.get("HTTP_IF_NONE_MATCH"), f'"{found.sha256}"'):
+            return not_modified(headers)
+        return stream("200 OK", [*headers, ("Content-Length", str(found.size))], self._attachments.read(found))
+
     def refresh(self, request: Request) -> PlainResponse:
         """``POST .../+simple/PROJECT/refresh``: whoever wants it next has its mirrors asked anew."""
         self._lookup.refresh(index_of(request), _project(request))
         return message(f"{_project(request)} will be looked for anew")
+
+    def _versions(self, request: Request, found: ProjectFiles) -> dict[str, Any]:
+        base = base_of(request, self._base_url)
+        attached = self._attachments.of([one.project.index for one in found.held], found.name)
+        return versions_of(found, base, attached_links(attached, found, base))
 
     def _find(self, request: Request, name: ProjectName) -> ProjectFiles:
         with_bases = "ignore_bases" not in request.GET

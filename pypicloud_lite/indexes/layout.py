@@ -106,3 +106,11 @@ def file_path(record: FileRecord) -> str:
     """The immutable path of a file's bytes, from the server's root and without a leading slash."""
     digest = record.digests.sha256[:DIGEST_IN_PATH]
     return f"packages/{record.index}/{record.project}/{digest}/{quote(str(record.filename), safe='')}"
+
+
+_RESULT = re.compile(r".+\.toxresult-\d{14}-\d+", re.ASCII)
+
+
+def is_attachment_name(filename: str) -> bool:
+    """Whether it is the name of documentation or of a result of tests: no file of a release has such a one."""
+    return filename.endswith(".doc.zip") or _RESULT.fullmatch(filename) is not None

@@ -142,10 +142,25 @@ class Attachments:
                     continue
         raise BackendUnavailable(f"Many results of testing {filename} come at once: send it again")
 
-    def of(self, index: IndexName, project: ProjectName) -> Sequence[Attachment]:
-        """Everything attached to a project, in the order it came. Whether anybody may know it is not asked here."""
+    def of(self, indexes: Sequence[IndexName], project: ProjectName) -> Sequence[Attachment]:
+        """Everything attached to a project in some indexes, in the order it came, by one query.
+
+        Whether anybody may know it is not asked here.
+        """
         with self._catalog.read(snapshot=False) as catalog:
-            return catalog.attachments(index, project)
+            return catalog.attachments_of(indexes, project)
+
+    def check_docs(self, source: IndexName, project: ProjectName, versions: Collection[str], target: IndexName) -> None:
+        """:class:`FileExists` where documentation of a release cannot be copied, as :meth:`copy_release` would say."""
+        definition = self._registry.now().get(target)
+        if definition is not None and definition.volatile:
+            return
+        with self._catalog.read() as catalog:
+            there = {one.filename: one.sha256 for one in catalog.attachments(target, project)}
+            for one in catalog.attachments(source, project):
+                is_docs = one.kind is AttachmentKind.DOCZIP and one.version in versions
+                if is_docs and there.get(one.filename, one.sha256) != one.sha256:
+                    raise FileExists(f"{one.filename} is in {target} with other content: copy the release without it")
 
     def find(self, index: IndexName, filename: str, identity: Identity) -> Attachment:
         """The attachment of that name, for a caller who may read its project: else the answer for what is not there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
@@ -19,6 +19,7 @@ from pypicloud_lite.kernel.errors import InvalidRequest, NotFound
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.service import Mirror
+from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.rules import check_status
 from pypicloud_lite.publish.strict import check_strict
@@ -31,7 +32,10 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PromotionRequest:
-    """What goes where. ``version`` is normalised; None means every one. ``filenames`` chooses among its files."""
+    """What goes where. ``version`` is normalised; None means every one. ``filenames`` chooses among its files.
+
+    Documentation goes along unless ``docs`` says no, with ``only_docs`` nothing else does.
+    """
 
     source: IndexName
     target: IndexName
@@ -39,6 +43,8 @@ class PromotionRequest:
     version: str | None = None
     filenames: tuple[str, ...] = ()
     move: bool = False
+    docs: bool = True
+    only_docs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Promotion:
         registry: Registry,
         copying: Copying,
         uploads: Uploads,
+        attachments: Attachments,
         removals: Removals,
         mirror_of: Callable[[IndexName], Mirror | None],
     ) -> None:
@@ -68,6 +75,7 @@ class Promotion:
         self._registry = registry
         self._copying = copying
         self._uploads = uploads
+        self._attachments = attachments
         self._removals = removals
         self._mirror_of = mirror_of
 
@@ -87,7 +95,14 @@ class Promotion:
         that the target has with other bytes, where it does not take those; then nothing has changed.
         """
         target = self._admitted(wanted, identity)
+        if wanted.only_docs:
+            self._copy_attached(wanted, {wanted.version} if wanted.version else set(), (), author)
+            return []
         sources = self._sources(wanted, identity, author)
+        versions = {one.version for one in sources}
+        if wanted.docs:
+            # Before any file goes: it is all of it or nothing.
+            self._attachments.check_docs(wanted.source, wanted.project, versions, wanted.target)
 
         def admit(catalog: CatalogReader) -> None:
             check_status(catalog.project(wanted.target, wanted.project))
@@ -100,12 +115,34 @@ class Promotion:
             admit,
             _inspect_strictly if self._uploads.is_strict(target) else _look_away,
         )
+        self._copy_attached(wanted, versions, [str(one.filename) for one in sources], author)
         if wanted.move:
             for source in sources:
                 self._removals.remove(
                     Selection(wanted.source, wanted.project, filename=str(source.filename)), identity, author
                 )
         return [_promoted(one) for one in copied]
+
+    def _copy_attached(
+        self, wanted: PromotionRequest, versions: Collection[str], files: Collection[str], author: Author
+    ) -> None:
+        """Documentation, and the results of testing the files that have gone."""
+        copied = [
+            one
+            for version in sorted(versions)
+            for one in self._attachments.copy_release(
+                wanted.source,
+                wanted.project,
+                version,
+                wanted.target,
+                files,
+                author,
+                docs=wanted.docs or wanted.only_docs,
+                results=not wanted.only_docs,
+            )
+        ]
+        if wanted.only_docs and not copied:
+            raise NotFound(f"Index {wanted.source} has no documentation of {wanted.project}: nothing was copied")
 
     def _admitted(self, wanted: PromotionRequest, identity: Identity) -> IndexDefinition:
         """The target, once everything that the caller needs is there."""

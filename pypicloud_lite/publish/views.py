@@ -81,7 +81,7 @@ class UploadViews:
             text = b"OK: nothing needs to be registered here, upload the files\n"
             return respond("200 OK", [("Content-Type", "text/plain; charset=utf-8")], text)
         if action == "doc_upload":
-            return self._documentation(request, form, self._index)
+            return self._documentation(request, form, index)
         if action != "file_upload":
             raise InvalidRequest(f":action {shown(action)} is unknown: send file_upload")
         identity, author = self._identity.author(request)

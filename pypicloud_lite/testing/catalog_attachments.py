@@ -57,6 +57,16 @@ def attach(catalog: Catalog, attachment: Attachment) -> Attachment:
 class AttachmentsContract(CatalogFixtures):
     """What is attached to projects."""
 
+    def test_attachments_of_several_indexes(self, catalog: Catalog, count_queries: CountQueries) -> None:
+        """By time, of the indexes that are named alone, in one query."""
+        here, there = attach(catalog, documentation()), attach(catalog, documentation(index=OTHER))
+        with catalog.read(snapshot=False) as reader, count_queries() as queries:
+            assert list(reader.attachments_of([INDEX, OTHER], DEMO)) == [here, there]
+        assert len(queries) == 1
+        with catalog.read() as reader:
+            assert list(reader.attachments_of([OTHER], DEMO)) == [there]
+            assert list(reader.attachments_of([], DEMO)) == []
+
     def test_attachments_come_back(self, catalog: Catalog, count_queries: CountQueries) -> None:
         """Each with all that was given, by the time; of this project and index alone, in one query."""
         add(catalog, file_record())

@@ -328,6 +328,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
             registry,
             Copying(storage, catalog, ingest.changes, clock),
             uploads,
+            attachments,
             removals,
             mirror_of,
         ),

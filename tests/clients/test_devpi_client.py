@@ -194,3 +194,56 @@ def docs_zip() -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("index.html", "<h1>labpkg</h1>")
     return buffer.getvalue()
+
+
+def test_documentation_and_push(devpi: DevpiClient, server: LiveServer, tmp_path: Path) -> None:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / ONE.filename).write_bytes(ONE.data)
+    (folder / "labpkg-1.0.doc.zip").write_bytes(docs_zip())
+    for name in ("dev", "prod", "other"):
+        devpi.create("ann", f"ann/{name}")
+    says(devpi, "use", "ann/dev")
+    output = says(devpi, "upload", "--from-dir", str(folder))
+    assert "doc_upload of labpkg-1.0.doc.zip" in output
+    says(devpi, "upload", "--only-docs", "--from-dir", str(folder))
+    assert "labpkg-1.0.doc.zip" in says(devpi, "list", "labpkg")
+    output = says(devpi, "push", "labpkg==1.0", "ann/prod")
+    assert "store_releasefile" in output
+    assert "store_doczip" in output
+    output = says(devpi, "push", "--no-docs", "labpkg==1.0", "ann/other")
+    assert "store_doczip" not in output
+    says(devpi, "push", "--only-docs", "labpkg==1.0", "ann/other")
+    with urllib3.PoolManager() as http:
+        login = urllib3.make_headers(basic_auth=f"ann:{password_of('ann')}")
+        page = http.request("GET", f"{server.url}/ann/other/labpkg/1.0/+doc/index.html", headers=login)
+        assert page.data == b"<h1>labpkg</h1>"
+
+
+def test_push_to_another_server(devpi: DevpiClient, tmp_path: Path, server: LiveServer) -> None:
+    devpi.create("ann", "ann/dev")
+    devpi.upload("ann", "ann/dev", ONE)
+    (tmp_path / ".pypirc").write_text(
+        "[distutils]\nindex-servers = other\n[other]\nrepository: http://127.0.0.1:9/\nusername: x\npassword: y\n"
+    )
+    says(devpi, "use", "ann/dev")
+    # nobody let this server go there
+    output = says(devpi, "push", "labpkg==1.0", "pypi:other", status=1)
+    assert "502" in output
+
+
+def test_tests_and_their_results(devpi: DevpiClient, server: LiveServer, tmp_path: Path) -> None:
+    tox = "[tox]\nskipsdist=true\nenvlist=py\n[testenv]\nskip_install=true\ncommands=python -c pass\n"
+    sdist = build_sdist("labpkg", "1.0", extra_files=[("tox.ini", tox.encode())])
+    devpi.create("ann", "ann/dev")
+    devpi.upload("ann", "ann/dev", sdist)
+    says(devpi, "use", "ann/dev")
+    output = says(devpi, "test", "labpkg==1.0")
+    assert "success" in output.splitlines()
+    links = json.loads(says(devpi, "getjson", "/ann/dev/labpkg/1.0"))["result"]["+links"]
+    result = next(link for link in links if link["rel"] == "toxresult")
+    release = next(link for link in links if link["rel"] == "releasefile")
+    assert result["for_href"] == release["href"]
+    with urllib3.PoolManager() as http:
+        login = urllib3.make_headers(basic_auth=f"ann:{password_of('ann')}")
+        assert "testenvs" in http.request("GET", result["href"], headers=login).json()

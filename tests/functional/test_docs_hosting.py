@@ -44,7 +44,7 @@ def post(world, data=ZIP, user="writer", status=200, path="/", **fields):
 
 
 def attached(world, index=None):
-    return list(world.services.attachments.of(index or world.services.index, DEMO))
+    return list(world.services.attachments.of([index or world.services.index], DEMO))
 
 
 def stored(world):

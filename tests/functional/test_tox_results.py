@@ -39,7 +39,7 @@ def send(world, filename=WHEEL.filename, body=RESULT, user="writer", index=None,
 
 
 def attached(world, index=None):
-    return list(world.services.attachments.of(index or world.services.index, DEMO))
+    return list(world.services.attachments.of([index or world.services.index], DEMO))
 
 
 def stored(world):
