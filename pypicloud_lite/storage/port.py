@@ -160,6 +160,14 @@ class Storage(Protocol):
         caller (keys are random), raised where the backend can see it. ``DigestMismatch``: nothing is there.
         """
 
+    def copy(self, source: StorageKey, target: StorageKey, size: int) -> None:
+        """Publish under ``target`` what lies at ``source``, without moving its bytes where the backend can do that.
+
+        For a source that nobody writes to. All or nothing, durable on return; ``BlobNotFound``, and ``DigestMismatch``
+        when it has not ``size`` bytes: then nothing is there. ``target`` is never replaced, as by :meth:`put`; removing
+        one of the two leaves the other.
+        """
+
     def write(self, key: StorageKey, data: bytes) -> None:
         """Write a small document (at most 8 MiB), replacing what is there: readers see the old or the new.
 

@@ -1,7 +1,8 @@
 """What every storage backend promises: the docstrings of ``pypicloud_lite.storage.port``, as tests.
 
 Subclass :class:`StorageContract` and give it a fixture ``storage`` (empty, prepared) and, where the backend
-can be made to fail, a fixture ``break_storage``: a function after whose call nothing works any more.
+can be made to fail, a fixture ``break_storage``: a function after whose call nothing works any more. And subclass
+``pypicloud_lite.testing.storage_copies.CopyContract``.
 """
 
 from __future__ import annotations
@@ -381,6 +382,7 @@ class StorageContract:
             calls: list[Callable[[], object]] = [
                 lambda: storage.put(key("new"), spool),
                 lambda: storage.write(key("new"), b"x"),
+                lambda: storage.copy(key(), key("new"), 1),
                 lambda: storage.read(key()),
                 lambda: storage.open(key()),
                 lambda: storage.open(key(), Span(0, 1)),

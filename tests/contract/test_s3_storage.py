@@ -19,11 +19,11 @@ from pydantic import ValidationError
 
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import StorageKey
-from pypicloud_lite.storage.backends import s3, s3_storage
+from pypicloud_lite.storage.backends import s3, s3_storage, s3_transfer
 from pypicloud_lite.storage.backends.s3_settings import S3Settings
 from pypicloud_lite.storage.backends.s3_signing import attachment
 from pypicloud_lite.storage.backends.s3_storage import S3Storage
-from pypicloud_lite.storage.port import CHUNK
+from pypicloud_lite.storage.port import CHUNK, BlobNotFound, DigestMismatch
 from pypicloud_lite.testing.servers import fault_proxy
 from pypicloud_lite.testing.storage import content, get, keys, put
 
@@ -341,3 +341,36 @@ def test_without_boto3_the_message_says_what_to_install(s3_options, monkeypatch)
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ConfigError, match=r"pypicloud_lite\[s3\]"):
         s3.backend.build(S3Settings.model_validate(s3_options))
+
+
+# Copies
+
+
+def test_a_large_copy_is_made_in_parts(make, monkeypatch, client, s3_options):
+    part = 5 * 1024 * 1024
+    monkeypatch.setattr(s3_transfer, "COPY_LIMIT", part)
+    storage, target = make(prefix="p/", storage_class="STANDARD_IA"), StorageKey("root/other/demo/0011/demo-1.0.tar.gz")
+    data = content(2 * part + 1)
+    put(storage, KEY, data)
+    storage.copy(KEY, target, len(data))
+    assert get(storage, target) == data
+    head = client.head_object(Bucket=s3_options["storage.bucket"], Key=f"p/{target}")
+    assert head["StorageClass"] == "STANDARD_IA"
+    assert head["ETag"].endswith('-3"')
+    for size in (len(data) - 1, len(data) + 1):
+        with pytest.raises(DigestMismatch):
+            storage.copy(KEY, StorageKey("another"), size)
+    with pytest.raises(BlobNotFound):
+        storage.copy(StorageKey("nothing"), StorageKey("another"), len(data))
+    assert keys(storage) == sorted([KEY.value, target.value])
+    assert storage.sweep(datetime.now(UTC) + timedelta(hours=1)) == 0
+
+
+def test_a_copy_costs_two_requests_and_moves_nothing(make, s3_endpoint):
+    with fault_proxy(s3_endpoint) as proxy:
+        storage = make(endpoint_url=proxy.url)
+        put(storage, KEY, content(3 * CHUNK))
+        proxy.heal()
+        storage.copy(KEY, StorageKey("another"), 3 * CHUNK)
+        assert len(proxy.seen) == 2
+    assert get(make(), StorageKey("another")) == content(3 * CHUNK)

@@ -7,9 +7,10 @@ import pytest
 from pypicloud_lite.storage.backends import local, s3
 from pypicloud_lite.testing.servers import Fault, fault_proxy
 from pypicloud_lite.testing.storage import StorageContract
+from pypicloud_lite.testing.storage_copies import CopyContract
 
 
-class TestLocal(StorageContract):
+class TestLocal(StorageContract, CopyContract):
     @pytest.fixture
     def root(self, tmp_path):
         return tmp_path / "packages"
@@ -26,7 +27,7 @@ class TestLocal(StorageContract):
         return lambda: root.rename(root.with_name("gone"))
 
 
-class TestS3(StorageContract):
+class TestS3(StorageContract, CopyContract):
     # moto looks whether a key exists and then writes, so that two at once may both succeed.
     sees_existing = False
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from pypicloud_lite.kernel.errors import ConfigError, StorageUnavailable
+from pypicloud_lite.kernel.errors import ConfigError, InvalidName, StorageUnavailable
 from pypicloud_lite.kernel.names import StorageKey
 from pypicloud_lite.storage.backends import local_tree
 from pypicloud_lite.storage.backends.local import LocalSettings, LocalStorage
@@ -399,3 +399,31 @@ def test_tree_of_links_cannot_be_swapped_in_halfway(storage: LocalStorage, root:
         assert os.listdir(opened[-1]) == ["secret"]  # noqa: PTH208 - a descriptor has no path
     with pytest.raises(BlobNotFound):
         storage.read(StorageKey("a/secret"))
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV])
+def test_without_second_links_a_copy_moves_the_bytes(storage, monkeypatch, number):
+    put(storage, "one", b"bytes")
+    link = os.link
+
+    def refuse(source, *arguments, **more):
+        if source == "one":
+            raise OSError(number, os.strerror(number))
+        return link(source, *arguments, **more)
+
+    monkeypatch.setattr(os, "link", refuse)
+    storage.copy(StorageKey("one"), StorageKey("folder/two"), 5)
+    assert storage.read(StorageKey("folder/two")) == b"bytes"
+    assert sorted(str(blob.key) for blob in storage.list()) == ["folder/two", "one"]
+
+
+def test_a_copy_follows_no_link_and_leaves_temporaries_alone(storage, root, outside):
+    (root / "link").symlink_to(outside / "secret")
+    with pytest.raises(BlobNotFound):
+        storage.copy(StorageKey("link"), StorageKey("two"), 6)
+    put(storage, "one", b"bytes")
+    with pytest.raises(InvalidName):
+        storage.copy(StorageKey("one"), StorageKey(".tmp/two"), 5)
+    with pytest.raises(BlobNotFound):
+        storage.copy(StorageKey(".tmp/one"), StorageKey("two"), 5)
+    assert [str(blob.key) for blob in storage.list()] == ["one"]

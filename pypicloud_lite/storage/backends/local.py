@@ -149,6 +149,23 @@ class LocalStorage:
         self._synced.put(key, inode)
         spool.published()
 
+    def copy(self, source: StorageKey, target: StorageKey, size: int) -> None:
+        """Link it, or copy the bytes where that cannot be."""
+        _refuse_reserved(target)
+        with _reading(source, "copy"):
+            found = local_tree.stat_regular(self._root, source).st_size
+        if found != size:
+            raise DigestMismatch(f"{shown(source.value)} has {found} bytes and should have {size}: nothing was copied")
+        with _reading(source, "copy"):
+            inode = local_tree.link_again(self._root, source, target)
+        if inode is not None:
+            self._synced.put(target, inode)
+            return
+        with self.spool(size) as spool, self.open(source) as reader:
+            for chunk in reader:
+                spool.write(chunk)
+            self.put(target, spool)
+
     def write(self, key: StorageKey, data: bytes) -> None:
         """Write a temporary, sync it and rename it into place."""
         _refuse_reserved(key)
@@ -360,6 +377,8 @@ def _reading(key: StorageKey, verb: str = "read") -> Iterator[None]:
         raise BlobNotFound(f"The storage holds nothing at {shown(key.value)}")
     try:
         yield
+    except FileExistsError:
+        raise
     except OSError as error:
         if local_tree.is_absent(error):
             raise BlobNotFound(f"The storage holds nothing at {shown(key.value)}") from error

@@ -109,6 +109,26 @@ def publish(root: Path, key: StorageKey, place: Callable[[str, int], None], dura
     raise AssertionError("unreachable: the last try returns or raises")
 
 
+def link_again(root: Path, source: StorageKey, target: StorageKey) -> int | None:
+    """Give the file at ``source`` a second name, as :func:`publish` does; None where the file system has no such links.
+
+    The file's time becomes the present: under its new name it must not look like something left long ago.
+    """
+    *segments, old = source.value.split("/")
+    with folders(root, segments) as opened:
+        try:
+            os.utime(old, dir_fd=opened[-1], follow_symlinks=False)
+            return publish(
+                root,
+                target,
+                lambda new, folder: os.link(old, new, src_dir_fd=opened[-1], dst_dir_fd=folder, follow_symlinks=False),
+            )
+        except OSError as error:
+            if error.errno in _NO_LINKS or error.errno in {errno.EACCES, errno.EXDEV}:
+                return None
+            raise
+
+
 def link_new(temporary: str, temporaries: int, name: str, folder: int) -> None:
     """Give a temporary its final name; ``FileExistsError`` when that is taken."""
     try:

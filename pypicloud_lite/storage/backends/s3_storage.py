@@ -73,6 +73,11 @@ class S3Storage:
         self._uploads.blob(key, self._name(key), spool)
         spool.close()
 
+    def copy(self, source: StorageKey, target: StorageKey, size: int) -> None:
+        """By the bucket itself: two requests, or one for each GiB of a large blob."""
+        _refuse_reserved(target)
+        self._uploads.copy(source, self._name(source), target, self._name(target), size)
+
     def write(self, key: StorageKey, data: bytes) -> None:
         """One request."""
         _refuse_reserved(key)

@@ -26,6 +26,8 @@ SINGLE_LIMIT = 32 * 1024 * 1024
 """The largest body sent by one request."""
 _PART = 16 * 1024 * 1024
 _MOST_PARTS = 10_000
+COPY_LIMIT = 1024 * 1024 * 1024
+"""The most that one request copies: it could take five times that, and would answer too late."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +58,57 @@ class Uploads:
             self._whole(key, name, spool)
         else:
             self._in_parts(key, name, spool)
+
+    def copy(self, source: StorageKey, source_name: str, target: StorageKey, target_name: str, size: int) -> None:
+        """Have the bucket copy an object of ``size`` bytes to a name that is free."""
+        origin: Any = {"Bucket": self._bucket, "Key": source_name}
+        if size > COPY_LIMIT:
+            self._verify_source(source, source_name, size)
+            with self._multipart(target, target_name) as upload:
+                parts = list(self._copied_parts(source, origin, target_name, upload, size))
+                answer = self._complete(target, target_name, upload, parts)
+                self._verify(target, target_name, size, ours=answer is not None)
+            return
+        with self._connection.asking(f"copy {shown(source.value)}", source) as client:
+
+            def send(**condition: Any) -> Mapping[str, Any]:
+                # The new object has what is configured, and nothing that somebody told of the old one.
+                return client.copy_object(
+                    Bucket=self._bucket,
+                    Key=target_name,
+                    CopySource=origin,
+                    MetadataDirective="REPLACE",
+                    **self._extra(),
+                    **condition,
+                )
+
+            # Older clients have no such condition.
+            shape: Any = client.meta.service_model.operation_model("CopyObject").input_shape
+            knows = "IfNoneMatch" in shape.members
+            answer = _if_absent(target, send) if knows else send()
+        self._verify(target, target_name, size, ours=answer is not None)
+
+    def _copied_parts(
+        self, source: StorageKey, origin: Any, name: str, upload: str, size: int
+    ) -> Iterator[dict[str, Any]]:
+        for number, start in enumerate(range(0, size, COPY_LIMIT), 1):
+            span = f"bytes={start}-{min(start + COPY_LIMIT, size) - 1}"
+            with self._connection.asking(f"copy part {number} of {shown(source.value)}", source) as client:
+                answer = client.upload_part_copy(
+                    Bucket=self._bucket,
+                    Key=name,
+                    UploadId=upload,
+                    PartNumber=number,
+                    CopySource=origin,
+                    CopySourceRange=span,
+                )
+            yield {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
+
+    def _verify_source(self, source: StorageKey, name: str, size: int) -> None:
+        with self._connection.asking(f"look at {shown(source.value)}", source) as client:
+            found = client.head_object(Bucket=self._bucket, Key=name).get("ContentLength")
+        if found != size:
+            raise DigestMismatch(f"{shown(source.value)} has {found} bytes and should have {size}: nothing was copied")
 
     def _extra(self) -> Any:
         return self._options
@@ -88,14 +141,19 @@ class Uploads:
         self._verify(key, name, spool.size, ours=answer is not None)
 
     def _in_parts(self, key: StorageKey, name: str, spool: FileSpool) -> None:
-        with self._connection.asking(f"begin to write {shown(key.value)}") as client:
-            upload = client.create_multipart_upload(
-                Bucket=self._bucket, Key=name, ChecksumAlgorithm="SHA256", **self._extra()
-            )["UploadId"]
-        try:
+        with self._multipart(key, name, ChecksumAlgorithm="SHA256") as upload:
             parts = list(self._parts(key, name, upload, spool))
             answer = self._complete(key, name, upload, parts)
             self._verify(key, name, spool.size, ours=answer is not None)
+
+    @contextlib.contextmanager
+    def _multipart(self, key: StorageKey, name: str, **options: Any) -> Iterator[str]:
+        """Begin an upload in parts, which is given up where it is left by an exception."""
+        with self._connection.asking(f"begin to write {shown(key.value)}") as client:
+            answer = client.create_multipart_upload(Bucket=self._bucket, Key=name, **options, **self._extra())
+            upload: str = answer["UploadId"]
+        try:
+            yield upload
         except BaseException:
             self._abort(name, upload)
             raise
