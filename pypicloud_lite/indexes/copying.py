@@ -22,7 +22,7 @@ from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import CatalogUnavailable, CommitUnknown, NotFound
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName
-from pypicloud_lite.storage.port import BlobNotFound, Spool, Storage
+from pypicloud_lite.storage.port import BlobNotFound, DigestMismatch, Spool, Storage
 
 _ROUNDS = 20
 
@@ -98,7 +98,7 @@ class Copying:
         author: Author,
         may_overwrite: MayOverwrite,
         admit: Admit,
-        inspect: Inspect = lambda _spool, _filename: None,
+        inspect: Inspect | None = None,
     ) -> list[Copied]:
         """Copy them; durable in bytes, rows and manifests when this returns. Upload time and uploader stay theirs.
 
@@ -125,7 +125,7 @@ class Copying:
         author: Author,
         may_overwrite: MayOverwrite,
         admit: Admit,
-        inspect: Inspect,
+        inspect: Inspect | None,
         prepared: dict[str, FileRecord],
     ) -> tuple[list[Step], list[Copied]]:
         """Plan, store, enter, until nothing changed in between; what is stored already is not stored again."""
@@ -148,7 +148,8 @@ class Copying:
             for step in steps
         ]
 
-    def _stored(self, source: FileRecord, target: IndexName, author: Author, inspect: Inspect) -> FileRecord:
+    def _stored(self, source: FileRecord, target: IndexName, author: Author, inspect: Inspect | None) -> FileRecord:
+        """The bytes under a key of the target; without looking at them they need not come by way of this machine."""
         home = new_home(target, source.project, str(source.filename), source.digests.sha256)
         now = self._clock()
         record = replace(
@@ -163,23 +164,32 @@ class Copying:
             history=pushed(source, target, author.name, now),
         )
         try:
-            with self._storage.open(source.key) as chunks, self._storage.spool(source.size) as spool:
-                for chunk in chunks:
-                    spool.write(chunk)
-                _check_bytes(spool, source)
-                inspect(spool, source.filename)
-                self._storage.put(record.key, spool)
+            if inspect is None:
+                self._storage.copy(source.key, record.key, source.size)
+            else:
+                self._inspected(source, record, inspect)
             if source.metadata_sha256 is not None:
                 self._storage.write(record.metadata_key, self._storage.read(source.metadata_key))
             if source.signed:
                 self._storage.write(record.signature_key, self._storage.read(source.signature_key))
-        except BlobNotFound:
+        except (BlobNotFound, DigestMismatch):
             self._sidecars.discard(record)
-            raise NotFound(f"{source.filename} was deleted from {source.index} meanwhile: nothing was copied") from None
+            raise NotFound(
+                f"{source.filename} was deleted from {source.index} meanwhile, or is damaged there: nothing was copied"
+            ) from None
         except BaseException:
             self._sidecars.discard(record)
             raise
         return record
+
+    def _inspected(self, source: FileRecord, record: FileRecord, inspect: Inspect) -> None:
+        """The bytes by way of this machine, looked at before they are published."""
+        with self._storage.open(source.key) as chunks, self._storage.spool(source.size) as spool:
+            for chunk in chunks:
+                spool.write(chunk)
+            _check_bytes(spool, source)
+            inspect(spool, source.filename)
+            self._storage.put(record.key, spool)
 
     def _enter(
         self, steps: Sequence[Step], prepared: dict[str, FileRecord], author: Author, admit: Admit

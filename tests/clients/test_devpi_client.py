@@ -207,7 +207,7 @@ def test_documentation_and_push(devpi: DevpiClient, server: LiveServer, tmp_path
     output = says(devpi, "upload", "--from-dir", str(folder))
     assert "doc_upload of labpkg-1.0.doc.zip" in output
     says(devpi, "upload", "--only-docs", "--from-dir", str(folder))
-    assert "labpkg-1.0.doc.zip" in says(devpi, "list", "labpkg")
+    assert '"rel": "doczip"' in says(devpi, "getjson", "/ann/dev/labpkg/1.0")
     output = says(devpi, "push", "labpkg==1.0", "ann/prod")
     assert "store_releasefile" in output
     assert "store_doczip" in output

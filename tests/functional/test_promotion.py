@@ -178,16 +178,16 @@ def test_it_outlives_its_source_and_the_database(world: World, tmp_path: Path) -
 
 def test_an_outage_between_the_files_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     storage, calls = world.services.storage, []
-    put = type(storage).put
+    copy = type(storage).copy
 
-    def failing(self: Any, key: Any, spool: Any) -> None:
+    def failing(self: Any, source: Any, key: Any, size: int) -> None:
         calls.append(key)
         if len(calls) == 2:
             raise StorageUnavailable("The storage is away")
-        put(self, key, spool)
+        copy(self, source, key, size)
 
     before = stored(world)
-    monkeypatch.setattr(type(storage), "put", failing)
+    monkeypatch.setattr(type(storage), "copy", failing)
     with pytest.raises(StorageUnavailable):
         world.services.promotion.promote(REQUEST, BOSS, Author("boss"))
     monkeypatch.undo()
