@@ -11,7 +11,7 @@ from pypicloud_lite.catalog.model import IndexRow
 from pypicloud_lite.catalog.port import Catalog, CatalogReader, CatalogWriter
 from pypicloud_lite.indexes.changes import Changes, Selection
 from pypicloud_lite.indexes.definitions import Definitions
-from pypicloud_lite.indexes.model import IndexDefinition, Source
+from pypicloud_lite.indexes.model import IndexDefinition, Source, without_credentials
 from pypicloud_lite.indexes.options import Kind, items, option, read_options
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
@@ -47,6 +47,7 @@ class Indexes:
         changes: Changes,
         knows_user: Callable[[str], bool],
         mirrors_by: Callable[[Identity], bool],
+        forget_mirror: Callable[[IndexName], None],
     ) -> None:
         self._catalog = catalog
         self._registry = registry
@@ -54,6 +55,7 @@ class Indexes:
         self._changes = changes
         self._knows_user = knows_user
         self._mirrors_by = mirrors_by
+        self._forget_mirror = forget_mirror
 
     def get(self, identity: Identity, name: IndexName) -> IndexDefinition:
         """The index, for a caller who may know that it is there; else the answer for one that is not."""
@@ -162,6 +164,8 @@ class Indexes:
             catalog.drop_index(name)
         self._registry.changed()
         self._clear(name, author)
+        if index.is_mirror:
+            self._forget_mirror(name)
 
     def require_removable(self, owner: str) -> Sequence[IndexDefinition]:
         """The indexes of somebody who is to go; PermissionDenied where one of them is not volatile."""
@@ -184,6 +188,10 @@ class Indexes:
         taken_away = {name for name, value in given.items() if value is None or value == ""}
         kept = {name: value for name, value in current.options.items() if name not in taken_away}
         options = {**kept, **read_options(given, current.kind)}
+        before = current.options.get("mirror_url")
+        if before is not None and options.get("mirror_url") == without_credentials(before):
+            # What was told without the password comes back without it.
+            options["mirror_url"] = before
         if current.is_default and (wrong := options.keys() & {"acl_upload", "acl_read", "acl_force"}):
             raise InvalidRequest(
                 f"{min(wrong)} has no effect in the default index {current.name}: its rights are the server's rules"

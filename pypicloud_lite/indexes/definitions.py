@@ -66,6 +66,13 @@ class Definitions:
             self._chains[name] = None if found is None else self._resolved(found)
         return self._chains[name]
 
+    def whitelists(self, project: ProjectName) -> bool:
+        """Whether any index lets what mirrors have of that name stand beside what is here."""
+        return any(
+            not {"*", project.value}.isdisjoint(one.options.get("mirror_whitelist", ()))
+            for one in self._defined.values()
+        )
+
     def standing_on(self, name: IndexName) -> list[IndexDefinition]:
         """The indexes that name it among their bases."""
         return [one for one in self._defined.values() if name in one.bases]

@@ -92,6 +92,15 @@ class IndexDefinition:
             value = self.get(one.name) if self.kind in one.kinds else None
             if value is not None:
                 told[one.name] = list(value) if one.is_list else value
+        if "mirror_url" in told:
+            told["mirror_url"] = without_credentials(told["mirror_url"])
         if self.is_default:
             del told["acl_upload"], told["acl_toxresult_upload"]
         return told
+
+
+def without_credentials(address: str) -> str:
+    """An address as it may be shown; byte for byte where there are none in it."""
+    scheme, separator, rest = address.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"

@@ -11,6 +11,7 @@ from pypicloud_lite.indexes.definitions import Definitions
 from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.kernel import moment
+from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.kernel.names import IndexName
 
 
@@ -46,6 +47,11 @@ class Registry:
     def rules_of(self, index: IndexName) -> IndexRules | None:
         """For the gate."""
         return self.now().rules_of(index)
+
+    def require(self, index: IndexName, reader: CatalogReader) -> None:
+        """Raise NotFound where the index is gone, as a transaction sees it: nothing comes into one that is removed."""
+        if index not in self._fixed and self.made_of(*reader.indexes()).get(index) is None:
+            raise NotFound(f"Index {index} was removed just now: nothing was stored")
 
     def changed(self) -> None:
         """Ask again in this request: it was this one that changed them."""

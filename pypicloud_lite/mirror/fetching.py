@@ -16,7 +16,7 @@ from pypicloud_lite.artifacts.model import CoreMetadata, Limits
 from pypicloud_lite.artifacts.reading import read_artifact, read_metadata_partly
 from pypicloud_lite.catalog.model import Origin
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.indexes.incoming import NewFile
+from pypicloud_lite.indexes.incoming import Admit, NewFile
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
@@ -76,6 +76,7 @@ class Fetching:
         usage: Usage,
         clock: Clock,
         *,
+        admit: Admit = lambda _catalog: None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,6 +87,7 @@ class Fetching:
         self._ingest = ingest
         self._usage = usage
         self._clock = clock
+        self._admit = admit
         self._sleep = sleep
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -205,7 +207,7 @@ class Fetching:
             uploaded_at=wanted.file.uploaded_at,
             origin=Origin.CACHE,
         )
-        self._ingest.add(new, spool, wanted.author, lambda: False)
+        self._ingest.add(new, spool, wanted.author, lambda: False, self._admit)
 
     def _follow(self, wanted: Wanted, transfer: Transfer, other: Elsewhere, tail: Tail) -> None:
         """Tell this process's readers what another process of this host writes."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from zlib import crc32
 
 from pypicloud_lite.catalog.model import FileRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
@@ -91,6 +92,10 @@ class Mirror:
     storage: Storage
     clock: Clock
     index: IndexName = MIRROR_INDEX
+    lists_kept: bool = False
+    """Whether its list of projects is of those that are known here, as the upstream's is not asked for."""
+    hides_metadata: bool = False
+    """Whether what the upstream says to have of METADATA is not believed."""
 
     def listing(self, project: ProjectName, *, may_ask: bool, direct: bool = False) -> Listing | None:
         """What the upstream lists of a project; None where it has none. One query where it is known and fresh.
@@ -119,6 +124,9 @@ class Mirror:
 
         Names that are never asked for are not among them. An ``UpstreamError`` where no list is known.
         """
+        if self.lists_kept:
+            known = [project.value for project in self.pages.projects()]
+            return crc32("\n".join(known).encode()), iter(known)
         revision = self.names.see(ask=may_ask and not self.goes_round())
         names = self.names.names()
         if self.curation.names_nothing:
@@ -201,6 +209,8 @@ class Mirror:
     def _read(self, project: ProjectName, seen: Seen, *, direct: bool, may_ask: bool) -> Read:
         page, _ = self.pages.content(project, seen.row)
         files = listed(page, self.curation, self.clock(), None if direct else self.index)
+        if self.hides_metadata:
+            files = (replace(file, metadata=None) for file in files)
         if not may_ask:
             # What is not here would have to be fetched.
             here = self._here(project)

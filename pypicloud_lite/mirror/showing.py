@@ -69,3 +69,32 @@ class Showing:
                 return Show.LINKS if is_ours else Show.REDIRECT
             case Fallback.CACHE | Fallback.MIRROR:
                 return Show.FILES
+
+
+class NamedShowing(Showing):
+    """Of a mirror that is named by a definition: it is there, whatever the settings of the built-in one say."""
+
+    def __init__(self, settings: MirrorSettings, default: IndexName, *, direct: bool) -> None:
+        super().__init__(settings, default)
+        self._direct = direct
+
+    @property
+    def is_on(self) -> bool:
+        """It is."""
+        return True
+
+    @property
+    def has_index(self) -> bool:
+        """It has."""
+        return True
+
+    def show_mirror(self, project: ProjectName) -> Show:
+        """Its files under our addresses, or ``direct`` under the upstream's."""
+        if not self._curation.asks_for(project):
+            return Show.NOTHING
+        return Show.LINKS if self._direct else Show.FILES
+
+    def show(self, index: IndexName, project: ProjectName, *, is_ours: bool) -> Show:
+        """As :meth:`show_mirror`, for a name that is not ours."""
+        hidden = index == self._default or (is_ours and not self.merges(project))
+        return Show.NOTHING if hidden else self.show_mirror(project)

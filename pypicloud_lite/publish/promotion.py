@@ -105,6 +105,7 @@ class Promotion:
             self._attachments.check_docs(wanted.source, wanted.project, versions, wanted.target)
 
         def admit(catalog: CatalogReader) -> None:
+            self._registry.require(wanted.target, catalog)
             check_status(catalog.project(wanted.target, wanted.project))
 
         copied = self._copying.copy(

@@ -78,6 +78,7 @@ class Uploads:
         self._gate.require(identity, Permission.WRITE, project, index)
 
         def admit(catalog: CatalogReader) -> None:
+            self._registry.require(index, catalog)
             check_status(catalog.project(index, project))
             if strict and filename.packagetype == "sdist":
                 check_only_sdist(filename, catalog.files(index, project))

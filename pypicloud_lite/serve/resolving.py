@@ -13,6 +13,7 @@ from pypicloud_lite.indexes.definitions import Chain, Definitions
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.kernel.errors import NotFound, StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 
@@ -52,12 +53,18 @@ class Resolver:
     """One query for all stages of a chain, however many: the definitions are known, or it tells that they changed."""
 
     def __init__(
-        self, registry: Registry, gate: Gate, built_in: Mirror, mirror_of: Callable[[IndexName], Mirror | None]
+        self,
+        registry: Registry,
+        gate: Gate,
+        built_in: Mirror,
+        mirror_of: Callable[[IndexName], Mirror | None],
+        ours: Ours,
     ) -> None:
         self._registry = registry
         self._gate = gate
         self._built_in = built_in
         self.mirror_of = mirror_of
+        self._ours = ours
 
     def chain(self, index: IndexName, reader: CatalogReader | None = None, revision: int = 0) -> Chain:
         """What the index shows; NotFound where there is no such index.
@@ -91,7 +98,7 @@ class Resolver:
         for _ in range(_ROUNDS):
             chain = definitions.chain(index)
             # Before the project is read: a rebuild that ends in between would have brought it.
-            is_whole = chain is None or not self._may_ask(chain) or self._built_in.ours.is_whole(reader)
+            is_whole = chain is None or not self._may_ask(chain) or self._ours.is_whole(reader)
             stages = (*chain.stages, definitions.default) if chain is not None else (definitions.default,)
             revision, records = reader.holders(list(dict.fromkeys(stages)), name)
             known, definitions = definitions, self._registry.current(reader, revision)

@@ -40,15 +40,16 @@ _RESOLVING = threading.BoundedSemaphore(32)
 class Doors:
     """The servers that an operator named: the upstream's own place, and others that it keeps files on.
 
-    ``own`` is the upstream's own scheme, host and port.
+    ``own`` is the upstream's own scheme, host and port, which is named too unless it is not ``trusted``.
     """
 
     own: Target
     others: frozenset[Place] = frozenset()
+    trusted: bool = True
 
     def names(self, target: Target) -> bool:
         """Whether the operator named this place."""
-        return target.place == self.own.place or target.place in self.others
+        return (self.trusted and target.place == self.own.place) or target.place in self.others
 
     def check(self, target: Target, before: Target | None) -> None:
         """Refuse a step to ``target``, whatever its address: from ``before``, or from the upstream itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed does not have it
@@ -42,6 +42,7 @@ class Peer:
     ``index`` is its Simple API, ending in ``/``. Seconds bound whole exchanges (``names``: the list of all projects); a
     file has ``file_seconds`` and as long as it takes at ``file_rate`` bytes per second. After ``failures`` in a row a
     server is left alone for ``pause`` seconds. ``login`` and client certificate are for the index's own server only.
+    One that is not ``trusted`` was named by somebody other than the operator: its own place must be a public one too.
     """
 
     index: Target
@@ -65,6 +66,7 @@ class Peer:
     attempts: int = 3
     failures: int = 5
     pause: float = 15.0
+    trusted: bool = True
 
     def proxy_headers(self) -> dict[str, str]:
         """What the proxy, and nobody else, is told."""
@@ -213,6 +215,19 @@ class UpstreamSettings(Settings):
             page_bytes=self.page_bytes,
             file_bytes=self.file_bytes,
         )
+
+    def peer_of(self, url: str, *, trusted: bool, environ: Mapping[str, str] = os.environ) -> Peer:
+        """A server at an address of somebody's, which may have credentials in it, asked as the others are.
+
+        ``UpstreamError`` where it is no address.
+        """
+        problems: list[str] = []
+        plain, login = _without_login(url.strip())
+        target = _simple(Target.parse(plain), adding=False)
+        hosts = frozenset(place for word in self.file_hosts if (place := _place(word, problems)))
+        own = login or self._logins(problems).get(target.server) if trusted else login
+        peer = self._peer(target, own, hosts, environ, problems)
+        return peer if trusted else replace(peer, trusted=False, client_cert=None, client_key=None)
 
     @property
     def _asks_environment(self) -> bool:

@@ -52,7 +52,9 @@ from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.mirror.eviction import Eviction
+from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.overview import MirrorOverview
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
@@ -93,7 +95,7 @@ from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
-from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores, uploader
+from pypicloud_lite.wiring.mirroring import MirrorParts, mirror_chores, uploader
 from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
@@ -152,6 +154,7 @@ class Services:
     documents: ProjectDocuments
     downloads: Downloads
     mirror: Mirror
+    mirrors: Mirrors
     eviction: Eviction
     mirror_overview: MirrorOverview
     mirror_room: MirrorRoom
@@ -217,7 +220,7 @@ class Services:
             "write down refusals": self.refusals.write,
             "write down downloads": self.counter.write,
             "sum up old downloads": Thinning(self.database, self.clock).run,
-            **mirror_chores(self.mirror, self.eviction, settings.get(MirrorSettings)),
+            **mirror_chores(self.mirrors, self.database, self.ingest.changes, settings.get(MirrorSettings)),
         }
         return Housekeeping(
             self.storage,
@@ -271,18 +274,17 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     pages = PageCache(settings.get(ServeSettings).page_cache)
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
-    mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
+    parts = MirrorParts(settings, index, database, catalog, storage, ingest, clock, registry)
+    mirror = parts.built_in()
+    mirrors = Mirrors(mirror, registry, parts.named)
     eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
     projects = Projects(catalog, gate, mirror, index)
 
-    def mirror_of(index: IndexName) -> Mirror | None:
-        return mirror if index == mirror.index else None
-
-    resolver = Resolver(registry, gate, mirror, mirror_of)
+    resolver = Resolver(registry, gate, mirror, mirrors.of, Ours(index, has_mirror=True))
 
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
-    indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
+    indexes = build_indexes(settings, database, catalog, registry, gate, ingest.changes, access)
     attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
     devpi_logins = DevpiLogins(authenticator, tokens, settings.get(DevpiSettings).login_lifetime)
     return Services(
@@ -330,7 +332,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
             uploads,
             attachments,
             removals,
-            mirror_of,
+            mirrors.of,
         ),
         sending=Sending(catalog, storage, gate, uploader(settings)),
         yanking=Yanking(gate, ingest.changes),
@@ -343,10 +345,11 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         documents=ProjectDocuments(projects, pages, index),
         downloads=downloads,
         mirror=mirror,
+        mirrors=mirrors,
         eviction=eviction,
         mirror_overview=MirrorOverview(mirror, eviction, catalog, settings.get(MirrorSettings)),
         mirror_room=MirrorRoom(runner, tasks, eviction, settings.get(MirrorSettings).quota),
-        mirrored=MirroredDownloads(catalog, gate, mirror, downloads, index),
+        mirrored=MirroredDownloads(catalog, gate, mirrors, downloads, registry, index),
         contents=Contents(storage),
         tasks=tasks,
         runner=runner,
