@@ -74,7 +74,7 @@ bench: $(VENV)/dev.stamp ## what it costs, beside nginx and a bare Pyramid view
 requirements: $(VENV)/dev.stamp ## make requirements/*.txt anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
 	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis --extra remote -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra s3 --extra postgres --extra mysql --extra redis --extra remote --group dev -c requirements/run.txt -o requirements/dev.txt
-	for group in backends build clients flit hatch ldap pdm peers pipenv poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
+	for group in backends build clients devpi flit hatch ldap pdm peers pipenv poetry; do $(COMPILE) --group pyproject.toml:$$group -o requirements/$$group.txt || exit 1; done
 
 sample: $(VENV)/run.stamp ## make config.ini.sample anew from the declared settings
 	$(BIN)/python -m pypicloud_lite.cli.sample > config.ini.sample

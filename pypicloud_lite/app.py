@@ -28,6 +28,8 @@ from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.register.views import RegisterPages
 from pypicloud_lite.browse.search import ProjectSearch
 from pypicloud_lite.browse.views import BrowseViews
+from pypicloud_lite.devpi.answers import ApiConfig, Dialect
+from pypicloud_lite.devpi.user_views import UserViews, mount_users
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.manage.account.views import AccountViews, LoginViews
@@ -147,7 +149,12 @@ def _mount(config: Configurator, services: Services) -> None:
     def add(name: str, *patterns: str, **methods: View) -> None:
         add_resource(config, name, *patterns, **methods)
 
-    add("root", "/", GET=browse.home, POST=rpc.unless_form(uploads.upload))
+    dialect = Dialect(services.mirror.server)
+    people = UserViews(
+        services.users, services.devpi_login, ApiConfig(base_url), dialect, identity, services.catalog_serial
+    )
+    mount_users(add, people, dialect)
+    add("root", "/", GET=people.root(browse.home), POST=rpc.unless_form(uploads.upload))
     add("lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=simple.projects, POST=rpc.unless_form(uploads.upload))
     add("rpc", "/RPC2", POST=rpc.call)
     add("legacy", "/legacy/", "/legacy", POST=uploads.upload)
@@ -169,7 +176,7 @@ def _mount(config: Configurator, services: Services) -> None:
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
-    add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
+    add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=people.root_word(simple.root_project), **people.changes())
 
 
 def _mount_pages(add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews) -> None:

@@ -19,6 +19,9 @@ from pypicloud_lite.kernel.errors import InvalidRequest, TooManyRequests
 MAX_PASSWORD = 4096
 """Bytes of UTF-8. Longer ones are wrong before anything is hashed."""
 
+EMPTY_PASSWORD = "empty"  # noqa: S105  no hash either
+"""Stored for a user who was given an empty password on purpose: the only one for whom that is right."""
+
 _STAND_IN = b"stand-in"
 """Hashed in place of a password that the scheme cannot take: the time does not tell which scheme it is."""
 

@@ -121,6 +121,21 @@ sessions = Table(
     **TABLE_OPTIONS,
 )
 
+user_profiles = Table(
+    "user_profiles",
+    metadata,
+    # Of users of any backend.
+    Column("username", unicode_type(NAME_LENGTH), primary_key=True),
+    Column("email", text_type(), nullable=True),
+    Column("title", text_type(), nullable=True),
+    Column("description", text_type(), nullable=True),
+    Column("custom_data", text_type(), nullable=True),
+    # Of a user who came from elsewhere; else the one of ``users`` holds.
+    Column("created_at", UtcDateTime, nullable=True),
+    Column("modified_at", UtcDateTime, nullable=True),
+    **TABLE_OPTIONS,
+)
+
 used_signups = Table(
     "used_signups",
     metadata,

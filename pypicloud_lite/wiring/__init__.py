@@ -15,9 +15,11 @@ from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.login_settings import LoginSettings
+from pypicloud_lite.access.login_tokens import LoginTokens
 from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.passwords import ADMITTED, PasswordHasher
 from pypicloud_lite.access.port import AccessContext
+from pypicloud_lite.access.profiles import Profiles
 from pypicloud_lite.access.proofs import Proofs
 from pypicloud_lite.access.recollection import Recollection
 from pypicloud_lite.access.registration import Registration
@@ -32,10 +34,14 @@ from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.devpi.login import DevpiLogin
+from pypicloud_lite.devpi.settings import DevpiSettings
+from pypicloud_lite.devpi.users import Users
 from pypicloud_lite.downloads.counter import DownloadCounter
 from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.downloads.thinning import Thinning
 from pypicloud_lite.indexes.administration import Indexes
+from pypicloud_lite.indexes.belongings import IndexesOfUsers
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.indexes.settings import IndexSettings
@@ -83,7 +89,7 @@ from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
 from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores
-from pypicloud_lite.wiring.people import directory, import_users, warn_without_admin
+from pypicloud_lite.wiring.people import create_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
 """How long a password that was right is not hashed again, nor a directory or another server asked about it.
@@ -120,6 +126,8 @@ class Services:
     sessions: Sessions
     registration: Registration
     administration: Administration
+    users: Users
+    devpi_login: DevpiLogin
     refusals: Refusals
     readmes: Readmes
     ingest: Ingest
@@ -213,6 +221,11 @@ class Services:
             filling=SearchFilling(self.catalog),
         )
 
+    def catalog_serial(self) -> int:
+        """Of the last change: one query."""
+        with self.catalog.read(snapshot=False) as catalog:
+            return catalog.state().serial
+
     def disk(self) -> tuple[int, int] | None:
         """Bytes that are free, and all, on the disk where files lie; None where they lie in no folder."""
         return disk_of(self.settings)
@@ -247,9 +260,13 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     recollection = Recollection(access)
     tokens = Tokens(database, clock, access, recollection)
     sessions = Sessions(database, clock, recollection, login.idle_time, login.cookie_secret)
-    administration = Administration(database, clock, access, context.hasher)
     signup = SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock)
     ingest = Ingest(storage, catalog, clock)
+    indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
+    belongings = IndexesOfUsers(indexes, registry)
+    administration = Administration(database, clock, access, context.hasher, belongings)
+    devpi = settings.get(DevpiSettings)
+    login_tokens = LoginTokens(database, clock, access, timedelta(seconds=devpi.login_lifetime))
     pages = PageCache(settings.get(ServeSettings).page_cache)
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
@@ -267,13 +284,24 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         hasher=context.hasher,
         gate=gate,
         registry=registry,
-        indexes=build_indexes(settings, catalog, registry, gate, ingest.changes, access),
+        indexes=indexes,
         authenticator=authenticator,
         logins=Logins(authenticator, tokens, sessions),
         tokens=tokens,
         sessions=sessions,
         registration=Registration(administration, signup, authenticator.throttle, database, clock),
         administration=administration,
+        users=Users(
+            access,
+            administration,
+            Profiles(database),
+            indexes,
+            gate,
+            authenticator.throttle,
+            clock,
+            open_registration=devpi.open_registration,
+        ),
+        devpi_login=DevpiLogin(authenticator, access, login_tokens),
         refusals=Refusals(database, clock),
         readmes=Readmes(),
         ingest=ingest,
@@ -314,6 +342,7 @@ def prepare(settings: Loaded) -> None:
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
         import_users(services.administration, services.settings)
+        create_root(services.administration, services.access, services.settings)
         warn_without_admin(services.access, services.settings)
     finally:
         services.database.dispose()

@@ -9,6 +9,7 @@ from pathlib import Path
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
@@ -27,6 +28,7 @@ MODELS: tuple[type[Settings], ...] = (
     DatabaseSettings,
     AccessSettings,
     LoginSettings,
+    DevpiSettings,
     PublishSettings,
     ServeSettings,
     MirrorSettings,

@@ -18,8 +18,10 @@ from pypicloud_lite.access.port import AccessBackend, AccessContext
 from pypicloud_lite.access.pypicloud_tables import read_tables
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import import_document
+from pypicloud_lite.devpi.settings import DevpiSettings
+from pypicloud_lite.indexes.belongings import SYSTEM_OWNER
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import ConfigError
+from pypicloud_lite.kernel.errors import ConfigError, Conflict
 from pypicloud_lite.settings.load import Loaded
 
 _log = structlog.get_logger("pypicloud_lite.wiring")
@@ -63,6 +65,26 @@ def warn_without_admin(access: Directory, settings: Loaded) -> None:
         and not any(account.is_admin for account in access.accounts())
     ):
         _log.warning("there is no administrator: make one with ppc-user add NAME --admin, or name one in auth.admins")
+
+
+def create_root(administration: Administration, access: Directory, settings: Loaded) -> None:
+    """Make the user root where ``devpi.root_password`` says so and there is none."""
+    password = settings.get(DevpiSettings).root_password
+    if password is None or access.lookup(SYSTEM_OWNER) is not None:
+        return
+    if "sql" not in settings.chain("pypi.auth"):
+        raise ConfigError(
+            "devpi.root_password makes a user in the database: add sql to pypi.auth, or remove the key and make root "
+            "where the other users are"
+        )
+    try:
+        administration.add_first_admin(SYSTEM_OWNER, password.get_secret_value(), Author("pypicloud_lite"))
+    except Conflict:
+        # Another process of this server made it at the same moment.
+        return
+    _log.info("made the user root, an administrator, as devpi.root_password says")
+    if not password.get_secret_value():
+        _log.warning("the password of user root is empty: anybody can log in as root and do everything")
 
 
 def import_users(administration: Administration, settings: Loaded) -> None:

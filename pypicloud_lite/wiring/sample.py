@@ -11,6 +11,7 @@ from pypicloud_lite.access.backends.sql import SqlAccessSettings
 from pypicloud_lite.access.login_settings import LoginSettings
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.db.settings import DatabaseSettings
+from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.publish.settings import PublishSettings
@@ -39,6 +40,7 @@ GROUPS: tuple[tuple[str, tuple[type[Settings], ...]], ...] = (
     ("The index, and how it is reached", (IndexSettings, WebSettings)),
     ("Who may do what", (AccessSettings, ConfigAccessSettings)),
     ("Logins, registration and tokens", (LoginSettings,)),
+    ("People who come with the devpi client", (DevpiSettings,)),
     ("Users in the database: pypi.auth = sql", (SqlAccessSettings,)),
     ("Users in password files: pypi.auth = htpasswd", (HtpasswdSettings,)),
     ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", (AwsSecretsSettings,)),
