@@ -9,7 +9,7 @@ from pypicloud_lite.access.security import RequestIdentity, claim
 from pypicloud_lite.devpi.answers import ApiConfig, Dialect, View, answer, caller_or_nobody, note_serial, told
 from pypicloud_lite.devpi.bodies import read_object
 from pypicloud_lite.devpi.login import DevpiLogin, credentials
-from pypicloud_lite.devpi.users import Users
+from pypicloud_lite.devpi.users import Users, check_name
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.web.errors import tell
 from pypicloud_lite.web.responses import PlainResponse
@@ -79,6 +79,8 @@ class UserViews:
 
     def api(self, request: Any) -> PlainResponse:
         """``GET /+api`` and ``/USER/+api``, whether or not there is such a user."""
+        if "username" in request.matchdict:
+            check_name(request.matchdict["username"])
         return answer("apiconfig", self._api(request, caller_or_nobody(self._identity, request)))
 
     def status(self, request: Any) -> PlainResponse:
@@ -117,7 +119,7 @@ def mount_users(add: Callable[..., None], views: UserViews, dialect: Dialect) ->
     add("devpi.login", "/+login", "/+login/", POST=dialect(views.log_in), **others)
     add(
         "devpi.api",
-        *(path + end for path in ("/+api", "/{user:[^/]+}/+api") for end in ("", "/")),
+        *(path + end for path in ("/+api", "/{username:[^/]+}/+api") for end in ("", "/")),
         GET=dialect(views.api),
     )
     add("devpi.status", "/+status", "/+status/", GET=dialect(views.status))

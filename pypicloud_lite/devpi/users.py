@@ -12,6 +12,7 @@ from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.names import new_username
 from pypicloud_lite.access.profiles import FIELDS, NO_PROFILE, Profile, Profiles, read_values
 from pypicloud_lite.access.throttle import LoginThrottle
 from pypicloud_lite.devpi.answers import index_config
@@ -88,7 +89,7 @@ class Users:
                 self._gate.require_administrator(identity, "add users")
             # Anybody may try, and each try costs a hash.
             self._throttle.attempt("", author.address or "")
-        _check_name(username)
+        check_name(username)
         password, values = _read_new(given)
         self._administration.require_possible()
 
@@ -168,7 +169,9 @@ def _read_new(given: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
     return password, read_values(given)
 
 
-def _check_name(username: str) -> None:
+def check_name(username: str) -> None:
+    """:class:`InvalidName` for what no user who comes with the devpi client can be called."""
+    new_username(username)
     if wrong := sorted(_FORBIDDEN.intersection(username)):
         raise InvalidName(
             f"{shown(username)} cannot be a user name here because of {wrong[0]}: use letters, digits, '-', '.', '@' "

@@ -193,7 +193,7 @@ USERS = {
 }
 PEOPLE = {
     "/+api": {"GET": (ANYONE, None)},
-    "/{user:[^/]+}/+api": {"GET": (ANYONE, None)},
+    "/{username:[^/]+}/+api": {"GET": (ANYONE, None)},
     "/+status": {"GET": (ANYONE, None)},
     "/+login": {
         "POST": (ANYONE, {"user": "reader", "password": PASSWORDS["reader"]}),
@@ -324,7 +324,6 @@ def a_session(world):
 def address(pattern, artifact, spelling, filename=None):
     values = {
         "{username:[^/]+}": "reader",
-        "{user:[^/]+}": "reader",
         "{group:[^/]+}": "staff",
         "{name:[^/]+}": "reader",
         "{token:[^/]+}": "12345",

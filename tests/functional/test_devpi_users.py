@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+from urllib.parse import quote
 
 import pytest
 
 from pypicloud_lite.access.model import Identity, Role
 from pypicloud_lite.access.tokens import WantedToken
+from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import IndexName
-from pypicloud_lite.testing.world import JSON, PASSWORDS
+from pypicloud_lite.testing.artifacts import build_wheel
+from pypicloud_lite.testing.world import JSON, PASSWORDS, user_settings
+from pypicloud_lite.wiring import load_raw
 
 ADMIN = Identity("admin", roles=frozenset({Role.ADMIN}))
 OPEN = {"pypi.auth": "sql config", "devpi.open_registration": "true"}
@@ -85,8 +90,6 @@ def test_an_administrator_makes_a_user_who_can_log_in(world):
 
 @pytest.mark.parametrize("name", ["a.b", "a_b", "a-b", "7of9", "Alice", "a@example.com", "_x_", "admin2", "häns"])
 def test_names_that_devpi_knows_are_names_here(world, name):
-    from urllib.parse import quote
-
     path = f"/{quote(name)}"
     assert call(world, "PUT", path, "admin", status=201, document={"password": "pw"})["result"]["username"] == name
     assert call(world, "GET", path, "admin")["result"]["username"] == name
@@ -281,8 +284,6 @@ def test_the_name_of_a_reserved_word_is_a_user_where_json_is_asked_for(world):
 @pytest.mark.parametrize("accept", [JSON, "text/html", "*/*", f"{JSON}, application/json;q=0.5"])
 def test_others_get_what_they_got(world, accept):
     """A project and a user of one name: only JSON alone means the user."""
-    from pypicloud_lite.testing.artifacts import build_wheel
-
     world.upload(build_wheel("alice", "1.0"))
     add(world, "alice")
     assert "alice-1.0" in world.get("/alice/", Accept=accept).text
@@ -429,8 +430,6 @@ def test_who_gets_the_name_again_inherits_nothing(world, path):
 
 def test_what_somebody_left_who_was_in_a_file_is_nobodys(make_world):
     """Who left the file took nothing along: the tokens, the profile and the indexes are still there."""
-    from pypicloud_lite.testing.world import user_settings
-
     before = make_world({"pypi.auth": "sql config", "user.zoe": user_settings()["user.writer"]})
     call(before, "PATCH", "/zoe", "zoe", PASSWORDS["writer"], document={"title": "First"})
     token = log_in(before, "zoe", PASSWORDS["writer"])
@@ -493,3 +492,22 @@ class TestRoot:
         assert call(world, "GET", "/+api", "guest", log_in(world, "guest", ""))["result"]["authstatus"][0] == "ok"
         call(world, "PATCH", "/guest", "guest", "", document={"password": "better"})
         log_in(world, "guest", "", status=401)
+
+    def test_an_empty_variable_is_one_that_nobody_has_set(self, tmp_path):
+        raw = {"pypi.auth": "sql", "devpi.root_password": "of the file"}
+        for environ, expected in (
+            ({}, "of the file"),
+            ({"PPC_DEVPI_ROOT_PASSWORD": ""}, None),
+            ({"PPC_DEVPI_ROOT_PASSWORD": "other"}, "other"),
+        ):
+            password = load_raw(raw, tmp_path, environ).get(DevpiSettings).root_password
+            assert (password and password.get_secret_value()) == expected
+        file = tmp_path / "secret"
+        file.write_text("from a file\n")
+        loaded = load_raw({"pypi.auth": "sql"}, tmp_path, {"PPC_DEVPI_ROOT_PASSWORD_FILE": str(file)})
+        assert loaded.get(DevpiSettings).root_password.get_secret_value() == "from a file"
+
+    def test_it_cannot_be_made_where_users_are_kept_elsewhere(self, make_world):
+        with pytest.raises(ConfigError, match=r"devpi\.root_password"):
+            make_world({"devpi.root_password": "x"})
+        make_world({"devpi.root_password": "x", "user.root": user_settings()["user.reader"]})
