@@ -7,9 +7,10 @@ Only what is in the database can be changed: everything here raises :class:`Conf
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Protocol
 
 from pypicloud_lite.access.backends.sql import SqlAccess
 from pypicloud_lite.access.directory import Directory
@@ -17,7 +18,8 @@ from pypicloud_lite.access.facts import FactsAccess
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import BUILT_IN_GROUPS, Right, Role, may_own, required_pattern
 from pypicloud_lite.access.names import new_group_name, new_username
-from pypicloud_lite.access.passwords import EMPTY, PasswordHasher
+from pypicloud_lite.access.passwords import EMPTY_PASSWORD, PasswordHasher
+from pypicloud_lite.access.profiles import Profile
 from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter, writing
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.journal.model import Author
@@ -29,19 +31,46 @@ _MOST_PENDING = 1000
 """People who may wait for approval at once: anybody may ask."""
 
 
+ChangeProfile = Callable[[Profile], Profile]
+
+
+class Belongings(Protocol):
+    """What users own that access does not keep: their named indexes."""
+
+    def is_kept(self, username: str) -> bool:
+        """Whether something stands under the name, so that no stranger may take it."""
+
+    def require_free(self, username: str) -> None:
+        """Raise :class:`Conflict` where somebody of that name who is gone has left something."""
+
+    def require_removable(self, username: str) -> None:
+        """Raise PermissionDenied where the user owns what is not to be removed."""
+
+    def remove(self, username: str, author: Author) -> None:
+        """Remove all that the user, who is gone, has owned."""
+
+
 class Administration:
     """The changes, one transaction each, and what only the database can answer."""
 
-    def __init__(self, database: Database, clock: Clock, directory: Directory, hasher: PasswordHasher) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, directory: Directory, hasher: PasswordHasher, belongings: Belongings
+    ) -> None:
         self._database = database
         self._clock = clock
         self._directory = directory
         self._hasher = hasher
+        self._belongings = belongings
 
     @property
     def is_possible(self) -> bool:
         """Whether there are users in the database at all."""
         return self._store() is not None
+
+    def require_possible(self) -> None:
+        """:class:`Conflict` where there are none, before anything is hashed."""
+        if not self.is_possible:
+            raise self._impossible()
 
     def pending(self) -> Sequence[str]:
         """Who asked for an account and waits, in the order of asking."""
@@ -60,22 +89,59 @@ class Administration:
         author: Author,
         *,
         is_admin: bool = False,
-        may_be_empty: bool = False,
     ) -> str:
-        """Add a user; without a password it logs in by tokens only. Costs one hash. Returns the name as it is kept.
-
-        An empty password is refused unless it ``may_be_empty``.
-        """
+        """Add a user; without a password it logs in by tokens only. Costs one hash. Returns the name as it is kept."""
         username = self._new_user(username)
-        if may_be_empty and password == "":
-            stored = EMPTY
-        else:
-            stored = NO_PASSWORD if password is None else self._hasher.hash(password)
+        stored = NO_PASSWORD if password is None else self._hasher.hash(password)
         with self._writing(author) as writer:
             writer.add_user(username, stored)
             if is_admin:
                 writer.set_role(Role.ADMIN, "user", username, held=True)
         return username
+
+    def add_user_with_profile(
+        self, username: str, password: str, profile: ChangeProfile, author: Author, *, by_stranger: bool
+    ) -> str:
+        """As :meth:`add_user`, with what the user says of itself. Only no stranger may give an empty password.
+
+        ``by_stranger``: whoever asks gets the account at once, but for a name that is kept for somebody.
+        """
+        username = self._new_user(username)
+        if by_stranger and self._has_rights(username):
+            raise _kept(username)
+        stored = self._hashed(password, may_be_empty=not by_stranger)
+        with self._writing(author) as writer:
+            writer.add_user(username, stored)
+            writer.change_profile(username, profile)
+        return username
+
+    def add_first_admin(self, username: str, password: str, author: Author) -> None:
+        """Add an administrator whose password may be empty; :class:`Conflict` where there is a user of that name."""
+        username = self._new_user(username)
+        stored = self._hashed(password, may_be_empty=True)
+        with self._writing(author) as writer:
+            writer.add_user(username, stored)
+            writer.set_role(Role.ADMIN, "user", username, held=True)
+
+    def change_user(
+        self,
+        username: str,
+        profile: ChangeProfile,
+        password: str | None,
+        author: Author,
+        *,
+        may_be_empty: bool = False,
+    ) -> None:
+        """Change what a user of any backend says of itself and, unless it is None, the password, as below."""
+        if password is None:
+            with writing(self._database, self._clock, author) as writer:
+                writer.change_profile(username, profile)
+            return
+        self._require_ours(username)
+        stored = self._hashed(password, may_be_empty=may_be_empty)
+        with self._writing(author) as writer:
+            writer.set_password(username, stored)
+            writer.change_profile(username, profile)
 
     def request_account(self, username: str, password: str, author: Author) -> str:
         """Add a user who waits for approval; PermissionDenied where registration is off. Costs one hash.
@@ -86,7 +152,7 @@ class Administration:
             raise PermissionDenied("Registration is off here: ask an administrator for an account")
         username = self._new_user(username)
         if self._has_rights(username):
-            raise Conflict(f"The name {username} is kept for somebody: choose another one, or ask an administrator")
+            raise _kept(username)
         stored = self._hasher.hash(password)
         with self._writing(Author(username, author.address)) as writer:
             if not writer.allows_register:
@@ -112,16 +178,20 @@ class Administration:
             writer.approve_user(username)
 
     def set_password(self, username: str, password: str | None, author: Author) -> None:
-        """Give a user another password, or none; its sessions end. Costs one hash."""
+        """Give a user another password, or none; its sessions end, and its tokens but the one that does it.
+
+        Costs one hash.
+        """
         self._require_ours(username)
         stored = NO_PASSWORD if password is None else self._hasher.hash(password)
         with self._writing(author) as writer:
             writer.set_password(username, stored)
 
     def remove_user(self, username: str, author: Author) -> None:
-        """Remove a user, pending or not, and all that is tied to the name; never the last administrator.
+        """Remove a user, pending or not, and all that is tied to the name, volatile indexes too.
 
-        Of a pending user whose name another backend knows only the request goes.
+        Never the last administrator, nor the owner of an index that is not volatile (PermissionDenied). Of a pending
+        user whose name another backend knows only the request goes.
         """
         try:
             self._require_ours(username)
@@ -130,8 +200,10 @@ class Administration:
                 if not writer.reject_user(username):
                     raise
             return
+        self._belongings.require_removable(username)
         with self._writing(author) as writer, self._keeping_an_admin(writer):
             writer.remove_user(username)
+        self._belongings.remove(username, author)
 
     def add_group(self, name: str, author: Author) -> str:
         """Add a group; the name as it is kept."""
@@ -201,27 +273,36 @@ class Administration:
     def _writing(self, author: Author) -> Iterator[AccessWriter]:
         store = self._store()
         if store is None:
-            names = " ".join(self._directory.backends())
-            raise Conflict(
-                f"Users and rules are kept where this server cannot change them (pypi.auth = {names}): change them "
-                f"there, or add sql to pypi.auth"
-            )
+            raise self._impossible()
         with writing(self._database, self._clock, author) as writer:
             # What is asked of the database from here on is what holds until this commits.
             store.changed()
             yield writer
         store.changed()
 
+    def _impossible(self) -> Conflict:
+        names = " ".join(self._directory.backends())
+        return Conflict(
+            f"Users and rules are kept where this server cannot change them (pypi.auth = {names}): change them there, "
+            f"or add sql to pypi.auth"
+        )
+
     def _has_rights(self, username: str) -> bool:
         named = {rule.who for rule in self._directory.grant_book().rules() if rule.kind == "user"}
         holders = self._directory.role_holders().users
-        return username in named or username in holders or bool(self._directory.memberships(username))
+        if username in named or username in holders or self._directory.memberships(username):
+            return True
+        return self._belongings.is_kept(username)
+
+    def _hashed(self, password: str, *, may_be_empty: bool) -> str:
+        return EMPTY_PASSWORD if may_be_empty and not password else self._hasher.hash(password)
 
     def _new_user(self, username: str) -> str:
         username = new_username(username)
         owner = self._directory.owner_of(username)
         if owner is not None:
             raise Conflict(f"There is a user {username} already: choose another name")
+        self._belongings.require_free(username)
         return username
 
     def _require_ours(self, username: str) -> None:
@@ -256,3 +337,7 @@ class Administration:
         except AccessUnavailable:
             # Whoever cannot be asked now may know one.
             return True
+
+
+def _kept(username: str) -> Conflict:
+    return Conflict(f"The name {username} is kept for somebody: choose another one, or ask an administrator")

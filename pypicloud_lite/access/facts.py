@@ -10,7 +10,7 @@ from functools import cached_property
 
 from pypicloud_lite.access.grants import NO_RULES, GrantBook
 from pypicloud_lite.access.model import NO_ROLE_HOLDERS, Account, RoleHolders
-from pypicloud_lite.access.passwords import EMPTY, PasswordHasher, identify
+from pypicloud_lite.access.passwords import EMPTY_PASSWORD, PasswordHasher, identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,9 @@ class FactsAccess:
         """
         facts = self._current()
         user = facts.users.get(username)
-        if user is not None and (user.password_hash == EMPTY or identify(user.password_hash) is not None):
+        if not password and user is not None and user.password_hash == EMPTY_PASSWORD:
+            return facts.account(username)
+        if user is not None and identify(user.password_hash) is not None:
             return facts.account(username) if self._hasher.verify(password, user.password_hash) else None
         if facts.decoys:
             self._hasher.verify(password, facts.decoys[_decoy_of(username, facts)])

@@ -1,4 +1,4 @@
-"""Who sent this request: HTTP Basic, a token or a session's cookie to an identity, once per request."""
+"""Who sent this request: HTTP Basic or devpi's header, a token, a session's cookie: an identity, once a request."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from pypicloud_lite.kernel.names import ProjectName
 
 COOKIE = "ppc_session"
 CSRF_HEADER = "X-CSRF-Token"
+_DEVPI = "HTTP_X_DEVPI_AUTH"
 _KEY = "pypicloud_lite.identity"
 _CLAIMED = "pypicloud_lite.claimed"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_CLAIMED = 255
 _FORBIDDEN = 403
 _REFUSING = {401: "refuse login", _FORBIDDEN: "refuse", 429: "refuse for now"}
+_QUIETLY = "pypicloud_lite.refused_quietly"
 REFUSALS = "pypicloud_lite.refusals"
 """Where the tween finds :class:`~pypicloud_lite.journal.refusals.Refusals` in the registry."""
 
@@ -57,7 +59,7 @@ class RequestIdentity:
 
         A caller who sends credentials in a header needs none, as for any other request.
         """
-        if request.environ.get("HTTP_AUTHORIZATION") is not None:
+        if sends_credentials(request):
             return self(request)
         session = self.session(request)
         if session is None:
@@ -73,11 +75,7 @@ class RequestIdentity:
         return None if cookie is None else moment.once((self, cookie), lambda: self._logins.session(cookie))
 
     def _read(self, request: Request) -> Identity:
-        devpi = request.environ.get("HTTP_X_DEVPI_AUTH")
-        if devpi is not None:
-            # The devpi client's own; requests may add a wrong password out of a .netrc beside it.
-            return self._by_header(request, f"Basic {devpi}")
-        header = request.environ.get("HTTP_AUTHORIZATION")
+        header = _header(request)
         if header is not None:
             return self._by_header(request, header)
         session = self.session(request)
@@ -100,7 +98,7 @@ class RequestIdentity:
         if not readings:
             request.environ[_CLAIMED] = "(unreadable)"
             raise AuthenticationRequired(
-                "The Authorization header cannot be read: send a user name and a password as HTTP Basic"
+                "The Authorization or X-Devpi-Auth header cannot be read: send a user name and a password as HTTP Basic"
             )
         request.environ[_CLAIMED] = readings[0][0][:_MOST_CLAIMED]
         return self._logins.basic(readings, request.remote_addr)
@@ -112,7 +110,8 @@ def refusals_tween(handler: Callable[[Request], Any], registry: Registry) -> Cal
 
     def tween(request: Request) -> Any:
         response = handler(request)
-        action = _REFUSING.get(response.status_int)
+        status = request.environ.get(_QUIETLY, response.status_int)
+        action = _REFUSING.get(status)
         environ = request.environ
         identity: Identity | None = environ.get(_KEY)
         claimed = environ.get(_CLAIMED)
@@ -121,8 +120,8 @@ def refusals_tween(handler: Callable[[Request], Any], registry: Registry) -> Cal
             author = Author(name, request.remote_addr, None if identity is None else identity.credential)
             route = request.matched_route
             subject = f"{request.method} {'' if route is None else route.pattern}"
-            project = (request.matchdict or {}).get("project", "") if response.status_int == _FORBIDDEN else ""
-            refusals.note(Refusal(author, action, subject, response.status_int, _project(project)))
+            project = (request.matchdict or {}).get("project", "") if status == _FORBIDDEN else ""
+            refusals.note(Refusal(author, action, subject, status, _project(project)))
         return response
 
     return tween
@@ -138,6 +137,23 @@ def _project(spelling: str) -> str:
 def claim(request: Request, username: str) -> None:
     """Note as whom the sender of this request tries to log in, for the journal of refusals."""
     request.environ[_CLAIMED] = username[:_MOST_CLAIMED]
+
+
+def refuse_quietly(request: Request) -> None:
+    """Note a wrong login in the journal of refusals although its answer is no 401."""
+    request.environ[_QUIETLY] = 401
+
+
+def sends_credentials(request: Request) -> bool:
+    """Whether the request has credentials in a header, right or wrong."""
+    return _header(request) is not None
+
+
+def _header(request: Request) -> str | None:
+    """The value of ``Authorization``; before it comes the devpi client's header, which has Basic's second half."""
+    environ = request.environ
+    devpi = environ.get(_DEVPI, "").strip()
+    return f"Basic {devpi}" if devpi else environ.get("HTTP_AUTHORIZATION")
 
 
 def cookie_of(request: Request) -> str | None:

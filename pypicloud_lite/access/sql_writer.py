@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from pypicloud_lite.access.facts import Facts
 from pypicloud_lite.access.grants import Kind
 from pypicloud_lite.access.model import Right, Role, is_pattern
 from pypicloud_lite.access.names import is_kept
+from pypicloud_lite.access.profiles import Profile, read_profile, store_profile
 from pypicloud_lite.access.tables import (
     access_state,
     group_members,
@@ -27,6 +28,7 @@ from pypicloud_lite.access.tables import (
     user_profiles,
     users,
 )
+from pypicloud_lite.access.token_form import number_in
 from pypicloud_lite.access.transactions import changing
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.journal.model import Author
@@ -91,9 +93,12 @@ class AccessWriter:
         """Add a user; :class:`Conflict` when there is one of that name, pending or not.
 
         ``created_at`` is for one who comes from another server.
+        What somebody of that name left who was known elsewhere is not the new one's.
         """
         if self._one(select(users.c.id).where(users.c.username == username)) is not None:
             raise Conflict(f"There is a user {username} already: choose another name")
+        if not is_pending:
+            self._forget_former(username)
         self._execute(
             insert(users),
             username=username,
@@ -117,6 +122,7 @@ class AccessWriter:
         waiting = update(users).where(users.c.username == username, users.c.is_pending.is_(True))
         if not self._execute(waiting.values(is_pending=False)):
             raise NotFound(f"No user {username} waits for approval: see the list of pending users")
+        self._forget_former(username)
         self.record("approve user", username)
 
     def reject_user(self, username: str) -> bool:
@@ -128,28 +134,44 @@ class AccessWriter:
         return gone
 
     def set_password(self, username: str, password_hash: str) -> None:
-        """Give a user another password; its sessions end, its tokens stay."""
+        """Give a user another password; its sessions and tokens end, but for the token that makes the change."""
         _require_kept("user", username)
         values = {"password_hash": password_hash, "credential_version": _version()}
         if not self._execute(update(users).where(users.c.username == username).values(**values)):
             raise no_user(username)
         self._execute(delete(sessions).where(sessions.c.username == username))
+        own = number_in(self._author.credential)
+        self._execute(delete(tokens).where(tokens.c.username == username, tokens.c.id != own))
         self.record("set password", username)
 
+    def change_profile(self, username: str, change: Callable[[Profile], Profile]) -> None:
+        """Change what a user, of whichever backend, says of itself; nothing where that comes to the same."""
+        _require_kept("user", username)
+        before = read_profile(self._connection, username)
+        after = change(before)
+        if after != before:
+            store_profile(self._connection, username, after)
+            detail = {"keys": after.differing(before)}
+            append(self._connection, self._clock(), self._author, "change profile", subject=username, detail=detail)
+
     def remove_user(self, username: str) -> None:
-        """Remove a user and all that is tied to the name: memberships, rules, roles, tokens, sessions."""
+        """Remove a user and all that is tied to the name: memberships, rules, roles, tokens, sessions, profile."""
         _require_kept("user", username)
         if not self._execute(delete(users).where(users.c.username == username)):
             raise no_user(username)
         self._execute(delete(group_members).where(group_members.c.username == username))
         self._forget("user", username)
-        self.end_credentials(username)
+        self._forget_former(username)
         self.record("remove user", username)
 
     def end_credentials(self, username: str) -> None:
         """Delete the tokens and sessions of a name, and what its profile said."""
         for table in (tokens, sessions, user_profiles):
             self._execute(delete(table).where(table.c.username == username))
+
+    def _forget_former(self, username: str) -> None:
+        self.end_credentials(username)
+        self._execute(delete(user_profiles).where(user_profiles.c.username == username))
 
     def add_group(self, name: str) -> None:
         """Add a group without members; :class:`Conflict` when there is one of that name."""

@@ -40,17 +40,6 @@ users = Table(
     **TABLE_OPTIONS,
 )
 
-user_profiles = Table(
-    "user_profiles",
-    metadata,
-    # Of users of any backend; who goes takes the row along.
-    Column("username", unicode_type(NAME_LENGTH), primary_key=True),
-    Column("attributes", text_type(), nullable=False),
-    Column("created_at", UtcDateTime, nullable=True),
-    Column("modified_at", UtcDateTime, nullable=True),
-    **TABLE_OPTIONS,
-)
-
 user_groups = Table(
     "user_groups",
     metadata,
@@ -129,6 +118,21 @@ sessions = Table(
     Column("user_agent", unicode_type(255), nullable=True),
     Index(None, "username"),
     Index(None, "expires_at"),
+    **TABLE_OPTIONS,
+)
+
+user_profiles = Table(
+    "user_profiles",
+    metadata,
+    # Of users of any backend.
+    Column("username", unicode_type(NAME_LENGTH), primary_key=True),
+    Column("email", text_type(), nullable=True),
+    Column("title", text_type(), nullable=True),
+    Column("description", text_type(), nullable=True),
+    Column("custom_data", text_type(), nullable=True),
+    # Of a user who came from elsewhere; else the one of ``users`` holds.
+    Column("created_at", UtcDateTime, nullable=True),
+    Column("modified_at", UtcDateTime, nullable=True),
     **TABLE_OPTIONS,
 )
 

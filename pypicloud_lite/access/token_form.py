@@ -15,6 +15,7 @@ PREFIX = "ppcl_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_LENGTH = 43
 _CHECKSUM_LENGTH = 6
+_CREDENTIAL = re.compile("token ([0-9]{1,18})", re.ASCII)
 _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECKSUM_LENGTH}}}", re.ASCII)
 
 
@@ -37,6 +38,12 @@ def looks_like_token(text: str) -> bool:
 def digest_of(secret: str) -> str:
     """What is kept of a secret of 256 random bits: no salt and no slow hash make it safer."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def number_in(credential: str | None) -> int:
+    """The number of the token that a caller proved itself with (``token N``); 0, which none has, for another proof."""
+    found = _CREDENTIAL.fullmatch(credential or "")
+    return int(found[1]) if found else 0
 
 
 def _checksum(body: str) -> str:

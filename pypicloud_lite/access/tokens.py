@@ -27,12 +27,16 @@ from pypicloud_lite.kernel.errors import (
     AuthenticationRequired,
     CatalogUnavailable,
     Conflict,
+    InvalidRequest,
     NotFound,
 )
 from pypicloud_lite.kernel.moment import one_moment
 
 _MOST = 200
 """Tokens that one user may have."""
+
+LOGIN_NAME = "devpi login"
+"""The name of tokens that a login with a password gave: they have a limit of their own (``login_tokens``)."""
 
 MAX_NAME = 100
 """Characters of a token's name."""
@@ -109,6 +113,8 @@ class Tokens:
         ``admit`` is called in the transaction in which no user can be removed; NotFound for an unknown user,
         :class:`Conflict` past the number of tokens that one user may have.
         """
+        if wanted.name == LOGIN_NAME:
+            raise InvalidRequest(f"{LOGIN_NAME!r} is what tokens of logins are called: choose another name")
         secret, now = new_secret(), self._clock()
         expires_at = None if wanted.lifetime is None else now + wanted.lifetime
         with changing(self._database) as connection:
@@ -118,7 +124,7 @@ class Tokens:
                 admit()
                 if not is_kept(wanted.username) or self._directory.lookup(wanted.username) is None:
                     raise NotFound(f"There is no user {wanted.username}: check the name")
-            have = connection.execute(_OF_USER, {"sought": wanted.username}).all()
+            have = [row for row in connection.execute(_OF_USER, {"sought": wanted.username}) if row.name != LOGIN_NAME]
             if len(have) >= _MOST:
                 raise Conflict(
                     f"User {wanted.username} has {_MOST} tokens, which is the limit: revoke those not in use"
@@ -129,7 +135,7 @@ class Tokens:
                     "digest": digest_of(secret),
                     "username": wanted.username,
                     "name": storable(wanted.name),
-                    "scope": _dumped(wanted.scope, wanted.networks),
+                    "scope": dumped(wanted.scope, wanted.networks),
                     "created_at": now,
                     "expires_at": expires_at,
                 },
@@ -159,19 +165,6 @@ class Tokens:
                 raise unknown
             detail = {"user": username}
             append(connection, self._clock(), author, "revoke token", subject=f"token {number}", detail=detail)
-
-    def make_room(self, username: str, name: str, keep: int) -> None:
-        """End those tokens of that name that have expired, and the oldest of them until ``keep`` are left."""
-        if not is_kept(username):
-            return
-        with asking(self._database) as connection:
-            named = [_token(row) for row in connection.execute(_OF_USER, {"sought": username}) if row.name == name]
-        now = self._clock()
-        live = [one.id for one in named if one.expires_at is None or one.expires_at + _LEEWAY > now]
-        gone = {one.id for one in named} - set(live[-keep:])
-        if gone:
-            with changing(self._database) as connection:
-                connection.execute(delete(tokens).where(tokens.c.id.in_(gone), tokens.c.username == username))
 
     def revoke_all(self, username: str, author: Author, *, but: int = 0) -> int:
         """End every token of a name, whether or not anybody has it, but the one of that number; how many there were."""
@@ -257,7 +250,8 @@ def token_document(token: Token) -> dict[str, Any]:
     }
 
 
-def _dumped(scope: Scope, networks: Sequence[str]) -> str:
+def dumped(scope: Scope, networks: Sequence[str]) -> str:
+    """A scope as it is stored."""
     return json.dumps(described(scope, networks), separators=(",", ":"), sort_keys=True)
 
 

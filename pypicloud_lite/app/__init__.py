@@ -13,15 +13,16 @@ from pyramid.tweens import INGRESS
 from pypicloud_lite.access.security import REFUSALS, RequestIdentity
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.app.api import mount_api
-from pypicloud_lite.app.named import mount_named, user_views
+from pypicloud_lite.app.named import mount_named
 from pypicloud_lite.app.pages import mount_account, mount_pages
 from pypicloud_lite.app.patterns import DIGEST, FILE, INDEX, PATH, PROJECT, UPLOAD_PATHS, VERSION, with_slash
 from pypicloud_lite.browse.greeting import Greeting
 from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.search import ProjectSearch
 from pypicloud_lite.browse.views import BrowseViews
+from pypicloud_lite.devpi.answers import ApiConfig, Dialect
 from pypicloud_lite.devpi.index_views import Others
-from pypicloud_lite.devpi.mounting import mount_users, spoken
+from pypicloud_lite.devpi.user_views import UserViews, mount_users
 from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.ops.housekeeping import Housekeeping
 from pypicloud_lite.publish.settings import PublishSettings
@@ -131,13 +132,16 @@ def _mount(config: Configurator, services: Services) -> None:
         base_url=base_url,
     )
     rpc = XmlRpcView(services.descriptions, identity, index)
-    health = HealthViews(services.health())
 
     def add(name: str, *patterns: str, **methods: View) -> None:
         add_resource(config, name, *patterns, **methods)
 
-    people = user_views(services, identity, base_url)
-    add("root", "/", GET=people.or_else(people.every, browse.home), POST=rpc.unless_form(uploads.upload))
+    dialect = Dialect(services.mirror.server)
+    people = UserViews(
+        services.users, services.devpi_login, ApiConfig(base_url), dialect, identity, services.catalog_serial
+    )
+    mount_users(add, people, dialect)
+    add("root", "/", GET=people.root(browse.home), POST=rpc.unless_form(uploads.upload))
     add("lists", "/simple/", "/simple", "/pypi/", "/pypi", GET=simple.projects, POST=rpc.unless_form(uploads.upload))
     add("rpc", "/RPC2", POST=rpc.call)
     add("legacy", "/legacy/", "/legacy", POST=uploads.upload)
@@ -156,23 +160,17 @@ def _mount(config: Configurator, services: Services) -> None:
     mount_pages(add, services, identity, browse)
     mount_account(add, services, identity)
     mount_api(config, services, identity, files, uploads)
+    _mount_health(add, HealthViews(services.health()))
+    others = Others(simple.named_projects, simple.named_projects, uploads.upload)
+    mount_named(add, services, identity, dialect, others, files, simple)
+    # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
+    add("root.project", f"/{PROJECT}/", f"/{PROJECT}", GET=people.root_word(simple.root_project), **people.changes())
+
+
+def _mount_health(add: Callable[..., None], health: HealthViews) -> None:
     add("health", "/health", "/health/", GET=health.whole)
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
-    mount_users(add, people)
-    mount_named(
-        add, services, identity, Others(simple.named_projects, simple.named_projects, uploads.upload), files, simple
-    )
-    # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
-    add(
-        "root.project",
-        f"/{PROJECT}/",
-        f"/{PROJECT}",
-        GET=people.or_else(spoken(people.one), simple.root_project),
-        PUT=spoken(people.create),
-        PATCH=spoken(people.modify),
-        DELETE=spoken(people.remove),
-    )
 
 
 def _mount_named(add: Callable[..., None], simple: SimpleViews) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.access.security import RequestIdentity, sends_credentials
 from pypicloud_lite.kernel.errors import PpcError
 from pypicloud_lite.web.pages import Visitor
 
@@ -18,7 +18,7 @@ class Greeting:
     def __call__(self, request: Any) -> Visitor:
         try:
             session = self._identity.session(request)
-            if session is not None and request.environ.get("HTTP_AUTHORIZATION") is None:
+            if session is not None and not sends_credentials(request):
                 return Visitor(session.identity.username, session.identity.is_admin, session.csrf_token)
             identity = self._identity(request)
         except PpcError:

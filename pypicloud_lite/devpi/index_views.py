@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,10 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.devpi.answers import base_of, message, typed
+from pypicloud_lite.devpi.answers import ApiConfig, answer, caller_or_nobody, told
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_body import changes_of, new_index, read_json
 from pypicloud_lite.indexes.administration import Indexes
-from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound
 from pypicloud_lite.kernel.names import IndexName, shown
 from pypicloud_lite.web.responses import PlainResponse
@@ -40,16 +39,14 @@ class IndexViews:
         indexes: Indexes,
         listed: Callable[[Identity, IndexName], list[str]],
         identity: RequestIdentity,
-        api_config: Callable[[str, Identity, Mapping[str, str]], dict[str, Any]],
+        api: ApiConfig,
         others: Others,
-        base_url: str | None,
     ) -> None:
         self._indexes = indexes
         self._listed = listed
         self._identity = identity
-        self._api_config = api_config
+        self._api = api
         self._others = others
-        self._base_url = base_url
 
     def show(self, request: Request) -> Any:
         """The definition and the index's own projects; ``?no_projects`` leaves those out."""
@@ -60,10 +57,10 @@ class IndexViews:
                 return self._others.page(request)
         identity, name = self._identity(request), index_of(request)
         index = self._indexes.get(identity, name)
-        config = told(index)
+        config = index.shown()
         if "no_projects" not in request.GET:
             config["projects"] = self._listed(identity, name)
-        return typed("indexconfig", config)
+        return answer("indexconfig", config)
 
     def create(self, request: Request) -> PlainResponse:
         """``PUT``: an object of options, as texts or as JSON."""
@@ -73,7 +70,7 @@ class IndexViews:
         except InvalidName as error:
             raise InvalidRequest(error.message) from None
         kind, given = new_index(request.body)
-        return typed("indexconfig", told(self._indexes.create(name, kind, given, identity, author)))
+        return answer("indexconfig", self._indexes.create(name, kind, given, identity, author).shown())
 
     def modify(self, request: Request) -> PlainResponse:
         """``PATCH``: a list of ``key=value``, ``key+=value``, ``key-=value``, or an object."""
@@ -83,24 +80,24 @@ class IndexViews:
         after = self._indexes.modify(name, lambda index: changes_of(document, index), identity, author)
         if "error_on_noop" in request.GET and after.options == before.options:
             raise InvalidRequest(f"Nothing of index {name} would change: it is so already")
-        return typed("indexconfig", told(after))
+        return answer("indexconfig", after.shown())
 
     def remove(self, request: Request) -> PlainResponse:
         """``DELETE``: the index with all that is in it."""
         identity, author = self._identity.author(request)
         name = index_of(request)
         self._indexes.remove(name, identity, author)
-        return message(f"index {name} deleted", status="201 Created")
+        return told(f"index {name} deleted", status="201 Created")
 
     def config(self, request: Request) -> PlainResponse:
         """``/+api`` of an index: where it is, and where it takes uploads."""
-        identity = self._identity(request)
+        identity = caller_or_nobody(self._identity, request)
         index = self._indexes.get(identity, index_of(request))
-        where = f"{base_of(request, self._base_url)}/{index.name}"
+        where = f"{self._api.root(request)}/{index.name}"
         more = {"index": where, "simpleindex": f"{where}/+simple/"}
         if not index.is_mirror:
             more["pypisubmit"] = f"{where}/"
-        return typed("apiconfig", self._api_config(base_of(request, self._base_url), identity, more))
+        return answer("apiconfig", self._api(request, identity, more))
 
     def upload(self, request: Request) -> Any:
         """``POST``: the form of uploads."""
@@ -114,11 +111,6 @@ def index_of(request: Request) -> IndexName:
         return IndexName(match["owner"], match["index"])
     except InvalidName:
         raise NotFound(f"There is no index {shown(match['owner'] + '/' + match['index'])} here") from None
-
-
-def told(index: IndexDefinition) -> dict[str, Any]:
-    """An index as the client is told of it: what its address holds of a password is left out."""
-    return index.shown()
 
 
 def listed_projects(catalog: Catalog, gate: Gate) -> Callable[[Identity, IndexName], list[str]]:

@@ -1,62 +1,48 @@
-"""Logging in with the devpi client: a password once, then a token of this server's own."""
+"""``devpi login``: a password for a token of ours, which lasts for hours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pypicloud_lite.access.authentication import Authenticator
-from pypicloud_lite.access.model import Identity, Scope, ScopeWord
-from pypicloud_lite.access.tokens import Tokens, WantedToken
+from pypicloud_lite.access.directory import Directory
+from pypicloud_lite.access.login_tokens import LoginTokens
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import AuthenticationRequired
-
-FEATURES = ("push-no-docs", "push-only-docs", "push-register-project", "server-keyvalue-parsing")
-TOKEN_NAME = "devpi login"  # noqa: S105  what such tokens are called in the list of tokens
-_MOST = 50
-"""Logins of one user that last at the same time: the oldest ends when there is another one."""
-_WHOLE = Scope(frozenset({ScopeWord.ADMIN}))
+from pypicloud_lite.kernel.errors import InvalidRequest
 
 
-def api_config(base: str, identity: Identity, more: Mapping[str, str]) -> dict[str, Any]:
-    """``apiconfig``: where to log in, who the caller is, what this server understands; ``base`` as :func:`base_of`."""
-    known = identity.is_authenticated
-    status: list[Any] = ["ok", identity.username, sorted(identity.groups)] if known else ["noauth", "", []]
-    return {"login": f"{base}/+login", "authstatus": status, "features": list(FEATURES), **more}
+def credentials(given: Mapping[str, Any]) -> tuple[str, str]:
+    """User and password of a login; :class:`InvalidRequest` where one is missing."""
+    username, password = given.get("user"), given.get("password")
+    if not isinstance(username, str) or not isinstance(password, str):
+        raise InvalidRequest('A login is {"user": NAME, "password": PASSWORD}: both are texts')
+    return username, password
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A token, and the seconds that it lasts."""
+class DevpiLogin:
+    """The service."""
 
-    token: str
-    seconds: int
-
-    def document(self) -> dict[str, object]:
-        """As the client reads it."""
-        return {"password": self.token, "expiration": self.seconds}
-
-
-class Logins:
-    """Gives out tokens. The password is hashed outside of any transaction; then there is a short one."""
-
-    def __init__(self, authenticator: Authenticator, tokens: Tokens, seconds: int) -> None:
+    def __init__(self, authenticator: Authenticator, directory: Directory, tokens: LoginTokens) -> None:
         self._authenticator = authenticator
+        self._directory = directory
         self._tokens = tokens
-        self._seconds = seconds
 
-    def log_in(self, username: str, password: str, address: str | None) -> Login:
-        """AuthenticationRequired for a wrong password, TooManyRequests after too many."""
+    def log_in(self, username: str, password: str, address: str | None) -> dict[str, object]:
+        """A token, and for how long: one hash outside of any transaction, then a short one.
+
+        AuthenticationRequired for a wrong password, an unknown user and a token in a password's place: one that may
+        less would become one that may all.
+        """
+        before = self._directory.lookup(username)
         identity = self._authenticator.identify(username, password, address)
-        if identity.username is None:
-            raise AuthenticationRequired("Wrong user name or password: check both")
-        return self.issue(identity.username, Author(identity.username, address, "password"))
+        name = identity.username or ""
+        return self.proof(self._tokens.start(name, Author(name, address, "password"), before))
 
-    def issue(self, username: str, author: Author) -> Login:
-        """A token for somebody who has proved who that is."""
-        wanted = WantedToken(username, TOKEN_NAME, _WHOLE, lifetime=timedelta(seconds=self._seconds))
-        self._tokens.make_room(username, TOKEN_NAME, _MOST - 1)
-        token, _ = self._tokens.create(wanted, author)
-        return Login(token, self._seconds)
+    def renewed(self, username: str, author: Author) -> dict[str, object]:
+        """The same for somebody whose password was just changed."""
+        return self.proof(self._tokens.start(username, author))
+
+    def proof(self, secret: str) -> dict[str, object]:
+        """As the client wants to be told of a token."""
+        return {"password": secret, "expiration": int(self._tokens.lifetime.total_seconds())}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pyramid.request import Request
 
-from pypicloud_lite.devpi.answers import VERSION_HEADER
+from pypicloud_lite.devpi.answers import Dialect
+from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import IndexViews
 from pypicloud_lite.devpi.project_views import ProjectViews
 from pypicloud_lite.devpi.push_views import PushViews
-from pypicloud_lite.devpi.user_views import UserViews
 from pypicloud_lite.web.routing import View
 
 _INDEX = "/{owner:[^/]+}/{index:[^/]+}"
@@ -20,8 +21,11 @@ _VERSION = "{version:[^/]+}"
 _FILE = "{first:[0-9a-f]{3}}/{second:[0-9a-f]{13}}/{filename:[^/]+}"
 
 
-def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: ProjectViews, pushes: PushViews) -> None:
+def mount_indexes(
+    add: Callable[..., None], dialect: Dialect, indexes: IndexViews, projects: ProjectViews, pushes: PushViews
+) -> None:
     """Add them; what comes before in the table of addresses wins."""
+    spoken = partial(_spoken, dialect)
     add(
         "devpi.index",
         *(f"{_INDEX}{end}" for end in ("", "/")),
@@ -55,23 +59,12 @@ def mount_indexes(add: Callable[..., None], indexes: IndexViews, projects: Proje
     )
 
 
-def mount_users(add: Callable[..., None], users: UserViews) -> None:
-    """The addresses that are nobody else's."""
-    add("devpi.login", "/+login", POST=spoken(users.log_in))
-    add("devpi.root_config", "/+api", f"/{_PROJECT}/+api", GET=spoken(users.config))
-    add("devpi.status", "/+status", GET=spoken(users.status))
-
-
-def spoken(view: View) -> View:
-    """Say with every answer, also of an error, which version of the client's API this is."""
+def _spoken(dialect: Dialect, view: View) -> View:
+    """In devpi's dialect for a program, and where something changes; installers and browsers hear their own."""
+    answered = dialect(view)
 
     def answer(request: Request) -> Any:
-        request.add_response_callback(_tell_version)
-        return view(request)
+        is_look = request.method in {"GET", "HEAD"}
+        return view(request) if is_look and caller_of(request) is not Caller.PROGRAM else answered(request)
 
     return answer
-
-
-def _tell_version(_request: Request, response: Any) -> None:
-    if VERSION_HEADER[0] not in response.headers:
-        response.headerlist.append(VERSION_HEADER)

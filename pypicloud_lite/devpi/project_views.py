@@ -9,7 +9,7 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.devpi.answers import base_of, message, typed
+from pypicloud_lite.devpi.answers import ApiConfig, answer, told
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.devpi.project_json import attached_links, file_path, versions_of
@@ -49,7 +49,7 @@ class ProjectViews:
         identity: RequestIdentity,
         installers: View,
         download: View,
-        base_url: str | None,
+        api: ApiConfig,
     ) -> None:
         self._indexes = services.indexes
         self._lookup = services.lookup
@@ -59,7 +59,7 @@ class ProjectViews:
         self._identity = identity
         self._installers = installers
         self._download = download
-        self._base_url = base_url
+        self._api = api
 
     def show(self, request: Request) -> Any:
         """``projectconfig``: every version that the index shows; with ``?ignore_bases`` those it has itself."""
@@ -72,7 +72,7 @@ class ProjectViews:
         name = _project(request)
         if request.matchdict["project"] != name.value:
             return self._normalised(request, name)
-        return typed("projectconfig", self._versions(request, self._find(request, name)))
+        return answer("projectconfig", self._versions(request, self._find(request, name)))
 
     def show_version(self, request: Request) -> Any:
         """``versiondata``: one version, with the core metadata of its first file."""
@@ -89,7 +89,7 @@ class ProjectViews:
         if holders:
             with self._catalog.read(snapshot=False) as catalog:
                 core = dict(catalog.release_metadata(holders[0], name, version))
-        return typed("versiondata", {**core, **document})
+        return answer("versiondata", {**core, **document})
 
     def remove(self, request: Request) -> PlainResponse:
         """``DELETE`` of a project: every file that the index itself has of it."""
@@ -126,7 +126,7 @@ class ProjectViews:
             "project": record.project.value,
             "version": record.version,
         }
-        return typed("releasefilemeta", meta)
+        return answer("releasefilemeta", meta)
 
     def add_result(self, request: Request) -> PlainResponse:
         """``POST`` to the address of a file: a result of testing it, as tox writes it."""
@@ -138,7 +138,7 @@ class ProjectViews:
         digest = match["first"] + match["second"]
         kept = self._attachments.add_tox_result(index, match["filename"], digest, body, identity, author)
         where = file_path(index, kept.sha256, kept.filename)
-        return typed("toxresultpath", f"{where}#sha256={kept.sha256}")
+        return answer("toxresultpath", f"{where}#sha256={kept.sha256}")
 
     def _attachment(self, request: Request) -> PlainResponse:
         match, identity = request.matchdict, self._identity(request)
@@ -160,10 +160,10 @@ class ProjectViews:
     def refresh(self, request: Request) -> PlainResponse:
         """``POST .../+simple/PROJECT/refresh``: whoever wants it next has its mirrors asked anew."""
         self._lookup.refresh(index_of(request), _project(request))
-        return message(f"{_project(request)} will be looked for anew")
+        return told(f"{_project(request)} will be looked for anew")
 
     def _versions(self, request: Request, found: ProjectFiles) -> dict[str, Any]:
-        base = base_of(request, self._base_url)
+        base = self._api.root(request)
         attached = self._attachments.of([one.project.index for one in found.held], found.name)
         return versions_of(found, base, attached_links(attached, found, base))
 
@@ -175,7 +175,7 @@ class ProjectViews:
         identity, author = self._identity.author(request)
         force = "force" in request.GET
         removed = self._removals.remove(selection, identity, author, force=force)
-        return message(f"{len(removed)} files of {selection.project} deleted from {selection.index}")
+        return told(f"{len(removed)} files of {selection.project} deleted from {selection.index}")
 
     def _of_file(self, request: Request) -> tuple[IndexName, ProjectName]:
         """The project that the index has the file of; NotFound where it has no such file, or with other bytes."""

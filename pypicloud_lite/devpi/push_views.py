@@ -9,7 +9,7 @@ from pyramid.request import Request
 
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
-from pypicloud_lite.devpi.answers import VERSION_HEADER
+from pypicloud_lite.devpi.answers import answer
 from pypicloud_lite.devpi.index_body import read_object
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.journal.model import Author
@@ -18,7 +18,7 @@ from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
 from pypicloud_lite.publish.sending import Elsewhere, Sending
 from pypicloud_lite.upstream.settings import Login
-from pypicloud_lite.web.responses import PlainResponse, respond_json
+from pypicloud_lite.web.responses import PlainResponse
 
 Action = list[Any]
 _ABROAD = frozenset({"posturl", "username", "password", "register_project"})
@@ -110,4 +110,4 @@ def _text(given: dict[str, Any], key: str) -> str:
 
 
 def _done(actions: list[Action], *, status: str = "200 OK") -> PlainResponse:
-    return respond_json(status, {"type": "actionlog", "result": actions}, [VERSION_HEADER])
+    return answer("actionlog", actions, status=status)

@@ -1,4 +1,4 @@
-"""What of devpi's ways is taken over where safety would have it otherwise."""
+"""What a server says to people who come with the devpi client."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from pypicloud_lite.settings.values import Duration
 
 
 class DevpiSettings(Settings):
-    """For the devpi client."""
+    """Users and logins in devpi's way (``docs/devpi.rst``)."""
 
     open_registration: bool = Field(
         default=False,
         alias="devpi.open_registration",
-        description="Let anyone make a user with devpi user -c, without a login, as devpi-server does",
+        description="Anybody may make an account with 'devpi user -c', as on a devpi-server; else administrators only",
     )
     root_password: SecretStr | None = Field(
         default=None,
         alias="devpi.root_password",
+        json_schema_extra={"may_be_empty": True},
         description=(
-            "Make the user root, an administrator, with this password at the first start where there is none. Without "
-            "the key there is no such user, and administrators act as owners of root/*"
+            "Makes the user root, an administrator with this password, at a start that finds no such user. The key "
+            "without a value makes one with an empty password, as devpi-init does: anybody can then do everything"
         ),
     )
     login_lifetime: Duration = Field(
-        default=36_000,
+        default=10 * 3600,
         ge=60,
+        le=365 * 24 * 3600,
         alias="devpi.login_lifetime",
-        description="How long a login of the devpi client lasts",
+        description="How long 'devpi login' lasts",
     )

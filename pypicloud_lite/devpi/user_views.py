@@ -1,120 +1,131 @@
-"""Users and logins for the devpi client: ``/``, ``/USER``, ``/+login``, ``/+api``, ``/+status``."""
+"""The HTTP skin of devpi's users and logins."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from collections.abc import Callable
 from typing import Any
 
-from pyramid.request import Request
-
-from pypicloud_lite.access.model import ANONYMOUS
 from pypicloud_lite.access.security import RequestIdentity, claim
-from pypicloud_lite.devpi.answers import VERSION_HEADER, base_of, message, typed
-from pypicloud_lite.devpi.callers import Caller, caller_of
-from pypicloud_lite.devpi.index_body import read_object
-from pypicloud_lite.devpi.login import Logins, api_config
-from pypicloud_lite.devpi.users import Users
-from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidRequest
-from pypicloud_lite.web.errors import answers_json
-from pypicloud_lite.web.responses import PlainResponse, respond_json
-from pypicloud_lite.web.routing import View
-
-_TOKEN = re.compile(r"token (\d+)")
+from pypicloud_lite.devpi.answers import ApiConfig, Dialect, View, answer, caller_or_nobody, note_serial, told
+from pypicloud_lite.devpi.bodies import read_object
+from pypicloud_lite.devpi.login import DevpiLogin, credentials
+from pypicloud_lite.devpi.users import Users, check_name
+from pypicloud_lite.kernel.names import shown
+from pypicloud_lite.web.errors import tell
+from pypicloud_lite.web.responses import PlainResponse
 
 
 class UserViews:
-    """The views; what answers others at the same addresses is given to :meth:`or_else`."""
+    """``serial`` is the catalog's: one query."""
 
     def __init__(
         self,
         users: Users,
-        logins: Logins,
+        login: DevpiLogin,
+        api: ApiConfig,
+        dialect: Dialect,
         identity: RequestIdentity,
         serial: Callable[[], int],
-        base_url: str | None,
     ) -> None:
         self._users = users
-        self._logins = logins
+        self._login = login
+        self._api = api
+        self._dialect = dialect
         self._identity = identity
         self._serial = serial
-        self._base_url = base_url
 
-    def or_else(self, view: View, others: View) -> View:
-        """``view`` for a program that asks for JSON, ``others`` for everybody else."""
+    def everybody(self, request: Any) -> PlainResponse:
+        """``GET /``."""
+        return answer("list:userconfig", self._users.everybody(self._identity(request)))
 
-        def answer(request: Request) -> Any:
-            return view(request) if caller_of(request) is Caller.PROGRAM else others(request)
-
-        return answer
-
-    def every(self, request: Request) -> PlainResponse:
-        """``GET /``: all users with their indexes."""
-        return typed("list:userconfig", self._users.every(self._identity(request)))
-
-    def one(self, request: Request) -> PlainResponse:
+    def user(self, request: Any) -> PlainResponse:
         """``GET /USER``."""
-        return typed("userconfig", self._users.one(self._identity(request), _name(request)))
+        return answer("userconfig", self._users.one(self._identity(request), _name(request)))
 
-    def create(self, request: Request) -> PlainResponse:
+    def create(self, request: Any) -> PlainResponse:
         """``PUT /USER``."""
-        identity, author = self._identity.author(request)
-        made = self._users.create(_name(request), read_object(request.body), identity, author)
-        return typed("userconfig", made, status="201 Created")
+        name, (identity, author) = _name(request), self._identity.author(request)
+        config = self._users.create(identity, name, read_object(request), author)
+        return answer("userconfig", config, status="201 Created")
 
-    def modify(self, request: Request) -> PlainResponse:
+    def modify(self, request: Any) -> PlainResponse:
         """``PATCH /USER``."""
-        identity, author = self._identity.author(request)
-        own = _TOKEN.fullmatch(identity.credential or "")
-        number = int(own[1]) if own else 0
-        login = self._users.modify(_name(request), read_object(request.body), identity, author, number)
-        if login is None:
-            return message("user changed")
-        document = {"type": "userpassword", "result": login.document(), "message": "password changed"}
-        return _json(document)
+        name, (identity, author) = _name(request), self._identity.author(request)
+        if not self._users.modify(identity, name, read_object(request), author):
+            return told(f"user {shown(name)} updated")
+        message = "user updated, new proxy auth"
+        return answer("userpassword", self._login.renewed(name, author), message=message)
 
-    def remove(self, request: Request) -> PlainResponse:
+    def remove(self, request: Any) -> PlainResponse:
         """``DELETE /USER``."""
-        identity, author = self._identity.author(request)
-        self._users.remove(_name(request), identity, author)
-        return message(f"user {_name(request)} deleted")
+        name, (identity, author) = _name(request), self._identity.author(request)
+        self._users.remove(identity, name, author)
+        return told(f"user {shown(name)} deleted")
 
-    def log_in(self, request: Request) -> PlainResponse:
-        """``POST /+login``: whatever was sent of an old login does not count."""
-        answers_json(request)
-        given = read_object(request.body)
-        username, password = given.get("user"), given.get("password")
-        if not isinstance(username, str) or not isinstance(password, str):
-            raise InvalidRequest("A login needs user and password, both texts")
+    def log_in(self, request: Any) -> PlainResponse:
+        """``POST /+login``: whoever sends an old login along is not judged by it."""
+        username, password = credentials(read_object(request))
         claim(request, username)
-        login = self._logins.log_in(username, password, request.remote_addr)
-        document = {"type": "proxyauth", "result": login.document(), "message": "login successful"}
-        return _json(document)
+        proof = self._login.log_in(username, password, request.remote_addr)
+        return answer("proxyauth", proof, message="login successful")
 
-    def config(self, request: Request) -> PlainResponse:
-        """``GET /+api`` and ``/USER/+api``; a login that holds no more is none, so that the client forgets it."""
-        try:
-            identity = self._identity(request)
-        except AuthenticationRequired:
-            identity = ANONYMOUS
-        return typed("apiconfig", api_config(base_of(request, self._base_url), identity, {}))
+    def hint(self, request: Any) -> PlainResponse:
+        """Any other method of ``/+login``: what a redirected POST becomes."""
+        message = (
+            f"{request.method} is not possible here: POST user and password. Was the request redirected? Use the "
+            "address that this server has outside, with https where it has that"
+        )
+        return tell(request, 405, message, "method-not-allowed", [("Allow", "POST")])
 
-    def status(self, _request: Request) -> PlainResponse:
-        """``GET /+status``: which program this is, and how far it is."""
-        told: Mapping[str, Any] = {
-            "versioninfo": {"pypicloud_lite": version("pypicloud_lite")},
-            "role": "STANDALONE",
-            "serial": self._serial(),
-            "status": "ok",
+    def api(self, request: Any) -> PlainResponse:
+        """``GET /+api`` and ``/USER/+api``, whether or not there is such a user."""
+        if "username" in request.matchdict:
+            check_name(request.matchdict["username"])
+        return answer("apiconfig", self._api(request, caller_or_nobody(self._identity, request)))
+
+    def status(self, request: Any) -> PlainResponse:
+        """``GET /+status``: no word of where anything lies."""
+        serial = self._serial()
+        note_serial(request, serial)
+        result = {
+            "versioninfo": {"pypicloud-lite": self._dialect.version},
+            "role": "standalone",
+            "serial": serial,
+            "uuid": self._dialect.server_id(),
         }
-        return typed("status", told)
+        return answer("status", result)
+
+    def root(self, home: View) -> View:
+        """``GET /`` for everybody."""
+        return self._dialect.json_or(self.everybody, home)
+
+    def root_word(self, project: View) -> View:
+        """``GET /WORD`` for everybody: a user where JSON alone is asked for, else a project."""
+        return self._dialect.json_or(self.user, project)
+
+    def changes(self) -> dict[str, View]:
+        """The other methods of ``/WORD``."""
+        return {
+            "PUT": self._dialect(self.create),
+            "PATCH": self._dialect(self.modify),
+            "DELETE": self._dialect(self.remove),
+        }
 
 
-def _name(request: Request) -> str:
-    name: str = request.matchdict["project"]
+def mount_users(add: Callable[..., None], views: UserViews, dialect: Dialect) -> None:
+    """The addresses that are nothing but devpi's; ``/`` and ``/USER`` are others' too."""
+    hint = dialect(views.hint)
+    others = dict.fromkeys(("GET", "PUT", "PATCH", "DELETE"), hint)
+    add("devpi.login", "/+login", "/+login/", POST=dialect(views.log_in), **others)
+    add(
+        "devpi.api",
+        *(path + end for path in ("/+api", "/{username:[^/]+}/+api") for end in ("", "/")),
+        GET=dialect(views.api),
+    )
+    add("devpi.status", "/+status", "/+status/", GET=dialect(views.status))
+
+
+def _name(request: Any) -> str:
+    """The user's name; the journal of refusals would take it for a project's."""
+    name: str = request.matchdict.pop("project")
     return name
-
-
-def _json(document: Mapping[str, Any]) -> PlainResponse:
-    return respond_json("200 OK", document, [VERSION_HEADER])

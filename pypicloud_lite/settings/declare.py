@@ -76,6 +76,12 @@ class Declared:
         return any(get_origin(part) in {tuple, list, set, frozenset} for part in _parts(self.field.annotation))
 
     @property
+    def may_be_empty(self) -> bool:
+        """Whether the file may say an empty text and mean it: ``json_schema_extra={"may_be_empty": True}``."""
+        extra = self.field.json_schema_extra
+        return isinstance(extra, dict) and bool(extra.get("may_be_empty"))
+
+    @property
     def example(self) -> str | None:
         """The example that its declaration gives."""
         examples = _examples(self.field)

@@ -243,7 +243,9 @@ class _Loading:
             if (problem := legacy.unavailable(key, text)) is not None:
                 self.problems.append(f"{label}: {problem}")
                 return
-        if text or self._fixed[key].is_list:
+        # An empty variable may be one that nobody has set: only the file says so on purpose.
+        means_it = self._fixed[key].may_be_empty and key not in self._labels
+        if text or self._fixed[key].is_list or means_it:
             self._placed[key] = text
 
     def _short(self, key: str, text: str) -> str:

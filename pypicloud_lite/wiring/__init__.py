@@ -15,6 +15,7 @@ from pypicloud_lite.access.authentication import Authenticator
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.login_settings import LoginSettings
+from pypicloud_lite.access.login_tokens import LoginTokens
 from pypicloud_lite.access.logins import Logins
 from pypicloud_lite.access.passwords import ADMITTED, PasswordHasher
 from pypicloud_lite.access.port import AccessContext
@@ -33,13 +34,14 @@ from pypicloud_lite.catalog.sql import SqlCatalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.migrate import check, upgrade
 from pypicloud_lite.db.settings import DatabaseSettings
-from pypicloud_lite.devpi.login import Logins as DevpiLogins
+from pypicloud_lite.devpi.login import DevpiLogin
 from pypicloud_lite.devpi.settings import DevpiSettings
 from pypicloud_lite.devpi.users import Users
 from pypicloud_lite.downloads.counter import DownloadCounter
 from pypicloud_lite.downloads.counts import DownloadCounts
 from pypicloud_lite.downloads.thinning import Thinning
 from pypicloud_lite.indexes.administration import Indexes
+from pypicloud_lite.indexes.belongings import IndexesOfUsers
 from pypicloud_lite.indexes.copying import Copying
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.registry import Registry
@@ -95,8 +97,9 @@ from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
+from pypicloud_lite.wiring.loading import storage_of
 from pypicloud_lite.wiring.mirroring import MirrorParts, mirror_chores, uploader
-from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
+from pypicloud_lite.wiring.people import create_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
 """How long a password that was right is not hashed again, nor a directory or another server asked about it.
@@ -127,14 +130,14 @@ class Services:
     gate: Gate
     registry: Registry
     indexes: Indexes
-    devpi_logins: DevpiLogins
-    devpi_users: Users
     authenticator: Authenticator
     logins: Logins
     tokens: Tokens
     sessions: Sessions
     registration: Registration
     administration: Administration
+    users: Users
+    devpi_login: DevpiLogin
     refusals: Refusals
     readmes: Readmes
     ingest: Ingest
@@ -234,6 +237,11 @@ class Services:
             filling=SearchFilling(self.catalog),
         )
 
+    def catalog_serial(self) -> int:
+        """Of the last change: one query."""
+        with self.catalog.read(snapshot=False) as catalog:
+            return catalog.state().serial
+
     def disk(self) -> tuple[int, int] | None:
         """Bytes that are free, and all, on the disk where files lie; None where they lie in no folder."""
         return disk_of(self.settings)
@@ -257,7 +265,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     index = settings.get(IndexSettings).default
     database = Database(settings.get(DatabaseSettings))
     catalog = SqlCatalog(database, clock)
-    storage: Storage = _backend(settings, "pypi.storage")
+    storage = storage_of(settings)
     own = settings.get(AccessSettings)
     context = AccessContext(database, clock, PasswordHasher(own.scheme, own.rounds, admitted=ADMITTED))
     access = directory(settings, context, follow, load_settings)
@@ -268,9 +276,13 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     recollection = Recollection(access)
     tokens = Tokens(database, clock, access, recollection)
     sessions = Sessions(database, clock, recollection, login.idle_time, login.cookie_secret)
-    administration = Administration(database, clock, access, context.hasher)
     signup = SignupTokens(login.signup_secret, timedelta(seconds=login.signup_lifetime), clock)
     ingest = Ingest(storage, catalog, clock)
+    indexes = build_indexes(settings, database, catalog, registry, gate, ingest.changes, access)
+    belongings = IndexesOfUsers(indexes, registry)
+    administration = Administration(database, clock, access, context.hasher, belongings)
+    devpi = settings.get(DevpiSettings)
+    login_tokens = LoginTokens(database, clock, access, timedelta(seconds=devpi.login_lifetime))
     pages = PageCache(settings.get(ServeSettings).page_cache)
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
@@ -279,14 +291,10 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     mirrors = Mirrors(mirror, registry, parts.named)
     eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
     projects = Projects(catalog, gate, mirror, index)
-
     resolver = Resolver(registry, gate, mirror, mirrors.of, Ours(index, has_mirror=True))
-
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
-    indexes = build_indexes(settings, database, catalog, registry, gate, ingest.changes, access)
     attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
-    devpi_logins = DevpiLogins(authenticator, tokens, settings.get(DevpiSettings).login_lifetime)
     return Services(
         settings=settings,
         clock=clock,
@@ -299,24 +307,23 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         gate=gate,
         registry=registry,
         indexes=indexes,
-        devpi_logins=devpi_logins,
-        devpi_users=Users(
-            access,
-            administration,
-            Profiles(database, clock),
-            indexes,
-            gate,
-            devpi_logins,
-            tokens,
-            authenticator.throttle,
-            open_registration=settings.get(DevpiSettings).open_registration,
-        ),
         authenticator=authenticator,
         logins=Logins(authenticator, tokens, sessions),
         tokens=tokens,
         sessions=sessions,
         registration=Registration(administration, signup, authenticator.throttle, database, clock),
         administration=administration,
+        users=Users(
+            access,
+            administration,
+            Profiles(database),
+            indexes,
+            gate,
+            authenticator.throttle,
+            clock,
+            open_registration=devpi.open_registration,
+        ),
+        devpi_login=DevpiLogin(authenticator, access, login_tokens),
         refusals=Refusals(database, clock),
         readmes=Readmes(),
         ingest=ingest,
@@ -372,7 +379,7 @@ def prepare(settings: Loaded) -> None:
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
         import_users(services.administration, services.settings)
-        add_root(services.administration, services.settings)
+        create_root(services.administration, services.access, services.settings)
         warn_without_admin(services.access, services.settings)
     finally:
         services.database.dispose()
@@ -389,9 +396,3 @@ def prepare_to_serve(settings: Loaded) -> None:
         services.first_rebuild().settle_trivial()
     finally:
         services.database.dispose()
-
-
-def _backend(settings: Loaded, key: str) -> Storage:
-    plugin = settings.plugin(key)
-    built: Storage = plugin.build(settings.get(plugin.settings))
-    return built

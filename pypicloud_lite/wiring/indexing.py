@@ -10,6 +10,7 @@ from pypicloud_lite.access.model import Identity
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.indexes.administration import Indexes
+from pypicloud_lite.indexes.belongings import SYSTEM_OWNER
 from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.options import Kind
@@ -19,9 +20,6 @@ from pypicloud_lite.mirror.forgetting import forget_mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.mirror.showing import MIRROR_INDEX
 from pypicloud_lite.settings.load import Loaded
-
-SYSTEM_OWNER = "root"
-"""Owns the built-in indexes: administrators act for it where there is no such user."""
 
 
 def registry_of(settings: Loaded, catalog: Catalog) -> Registry:

@@ -20,6 +20,7 @@ from pypicloud_lite.settings.declare import Settings
 from pypicloud_lite.settings.environment import variable
 from pypicloud_lite.settings.load import Loaded, load
 from pypicloud_lite.settings.source import RawSettings, read_ini
+from pypicloud_lite.storage.port import Storage
 from pypicloud_lite.upstream.settings import UpstreamSettings
 from pypicloud_lite.web.settings import WebSettings
 
@@ -29,6 +30,7 @@ MODELS: tuple[type[Settings], ...] = (
     DatabaseSettings,
     AccessSettings,
     LoginSettings,
+    DevpiSettings,
     PublishSettings,
     ServeSettings,
     DevpiSettings,
@@ -66,3 +68,10 @@ def _defaults(raw: RawSettings, here: Path, environ: Mapping[str, str]) -> dict[
     if environ.get("PPC_PYPI_STORAGE", raw.get("pypi.storage", "file")).strip() == "file":
         defaults["storage.dir"] = f"{here}/data/packages"
     return defaults
+
+
+def storage_of(settings: Loaded) -> Storage:
+    """The storage backend that was chosen; no I/O."""
+    plugin = settings.plugin("pypi.storage")
+    built: Storage = plugin.build(settings.get(plugin.settings))
+    return built

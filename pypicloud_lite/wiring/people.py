@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -20,6 +19,7 @@ from pypicloud_lite.access.pypicloud_tables import read_tables
 from pypicloud_lite.access.settings import AccessSettings
 from pypicloud_lite.access.transfer import import_document
 from pypicloud_lite.devpi.settings import DevpiSettings
+from pypicloud_lite.indexes.belongings import SYSTEM_OWNER
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import ConfigError, Conflict
 from pypicloud_lite.settings.load import Loaded
@@ -67,6 +67,26 @@ def warn_without_admin(access: Directory, settings: Loaded) -> None:
         _log.warning("there is no administrator: make one with ppc-user add NAME --admin, or name one in auth.admins")
 
 
+def create_root(administration: Administration, access: Directory, settings: Loaded) -> None:
+    """Make the user root where ``devpi.root_password`` says so and there is none."""
+    password = settings.get(DevpiSettings).root_password
+    if password is None or access.lookup(SYSTEM_OWNER) is not None:
+        return
+    if "sql" not in settings.chain("pypi.auth"):
+        raise ConfigError(
+            "devpi.root_password makes a user in the database: add sql to pypi.auth, or remove the key and make root "
+            "where the other users are"
+        )
+    try:
+        administration.add_first_admin(SYSTEM_OWNER, password.get_secret_value(), Author("pypicloud_lite"))
+    except Conflict:
+        # Another process of this server made it at the same moment.
+        return
+    _log.info("made the user root, an administrator, as devpi.root_password says")
+    if not password.get_secret_value():
+        _log.warning("the password of user root is empty: anybody can log in as root and do everything")
+
+
 def import_users(administration: Administration, settings: Loaded) -> None:
     """Take over the users of the pypicloud whose database ``auth.db.url`` names, once."""
     if "sql" not in settings.chain("pypi.auth"):
@@ -88,21 +108,3 @@ def import_users(administration: Administration, settings: Loaded) -> None:
             _log.info("took over the users of pypicloud", users=done.users, groups=done.groups, rules=done.rules)
             for remark in done.remarks:
                 _log.warning("taking over the users of pypicloud", remark=remark)
-
-
-_EMPTY = '""'
-
-
-def add_root(administration: Administration, settings: Loaded) -> None:
-    """Make the user root with the password of ``devpi.root_password``, where there is none; ``""`` is an empty one."""
-    secret = settings.get(DevpiSettings).root_password
-    if secret is None:
-        return
-    if "sql" not in settings.chain("pypi.auth"):
-        raise ConfigError(
-            "devpi.root_password: users are made in the database: add sql to pypi.auth, or remove the key"
-        )
-    given = secret.get_secret_value()
-    with suppress(Conflict):
-        password = "" if given == _EMPTY else given
-        administration.add_user("root", password, Author("pypicloud_lite"), is_admin=True, may_be_empty=True)

@@ -41,7 +41,7 @@ GROUPS: tuple[tuple[str, tuple[type[Settings], ...]], ...] = (
     ("The index, and how it is reached", (IndexSettings, WebSettings)),
     ("Who may do what", (AccessSettings, ConfigAccessSettings)),
     ("Logins, registration and tokens", (LoginSettings,)),
-    ("The devpi client", (DevpiSettings,)),
+    ("People who come with the devpi client", (DevpiSettings,)),
     ("Users in the database: pypi.auth = sql", (SqlAccessSettings,)),
     ("Users in password files: pypi.auth = htpasswd", (HtpasswdSettings,)),
     ("Users in AWS Secrets Manager: pypi.auth = aws_secrets_manager", (AwsSecretsSettings,)),

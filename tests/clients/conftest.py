@@ -23,6 +23,7 @@ import pytest
 import urllib3
 
 from pypicloud_lite.testing.artifacts import BuiltArtifact
+from pypicloud_lite.testing.devpi_client import DevpiClient
 from pypicloud_lite.testing.live import LiveServer
 from pypicloud_lite.testing.world import PASSWORDS, user_settings
 
@@ -275,6 +276,13 @@ def run(home: Path) -> Callable[..., Ran]:
         return Ran(done.returncode, output)
 
     return client
+
+
+@pytest.fixture
+def devpi(environment: Callable[[str], Path], tmp_path: Path) -> Callable[[str], DevpiClient]:
+    """``devpi("ann")``: the devpi client of somebody, who is somebody else for another name."""
+    commands = environment("devpi")
+    return lambda person: DevpiClient(commands, tmp_path / "people" / person)
 
 
 @pytest.fixture

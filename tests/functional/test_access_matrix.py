@@ -135,8 +135,9 @@ TABLE = {
     "/project/{project:[^/]+}/{version:[^/]+}/{filename:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
     # A form there is a call that cannot be read: a fault, for whoever is not refused.
     "/RPC2": {"POST": (LOGIN_CHECKED, LOGIN_CHECKED)},
-    "/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER)},
-    "/{project:[^/]+}": {"GET": (READ_OWN, READ_OTHER)},
+    # A user in devpi's way: see USERS.
+    "/{project:[^/]+}/": {"GET": (READ_OWN, READ_OTHER), "PUT": (), "PATCH": (), "DELETE": ()},
+    "/{project:[^/]+}": {"GET": (READ_OWN, READ_OTHER), "PUT": (), "PATCH": (), "DELETE": ()},
     "/packages/{owner:[^/]+}/{index:[^/]+}/{project:[^/]+}/{digest:[0-9a-f]{16}}/{filename:[^/]+}": {
         "GET": (READ_OWN, READ_OTHER)
     },
@@ -166,7 +167,10 @@ TABLE = {
     "/health/ready": {"GET": (ANYONE, ANYONE)},
 }
 CHANGING = {
-    (pattern, method) for pattern, methods in TABLE.items() for method in methods if method in {"PUT", "DELETE"}
+    (pattern, method)
+    for pattern, methods in TABLE.items()
+    for method in methods
+    if method in {"PUT", "PATCH", "DELETE"}
 }
 
 # The rest of the REST API, which is not about one file: method -> (statuses, what is sent). Users are in the file
@@ -179,7 +183,25 @@ OWNER_CHANGES = (row(401, 403, 403, 403, 409, owner=409, tokens=(403, 403, 403, 
 A_PASSWORD = {"password": "x"}
 A_TOKEN = {"name": "t", "permissions": ["nothing"]}
 A_LOGIN = {"username": "reader", "password": PASSWORDS["reader"]}
+# (method, user) -> (statuses, what is sent): JSON is asked for.
+USERS = {
+    ("GET", "reader"): (row(401, 200, 200, 200, 200, owner=200, tokens=(404, 404, 404, 404, 200, 404)), None),
+    ("GET", "nobody"): (row(401, 404, 404, 404, 404, owner=404, tokens=(404,) * 6), None),
+    ("PUT", "somebody"): (ADMIN_CONFLICT, A_PASSWORD),
+    ("PATCH", "reader"): (row(403, 403, 409, 403, 409, owner=403, tokens=(403, 403, 403, 403, 409, 403)), A_PASSWORD),
+    ("PATCH", "nobody"): (row(403, 404, 404, 404, 404, owner=404, tokens=(404,) * 6), A_PASSWORD),
+    ("DELETE", "reader"): (row(401, 403, 409, 403, 409, owner=403, tokens=(403, 403, 403, 403, 409, 403)), None),
+    ("DELETE", "nobody"): (row(401, 404, 404, 404, 404, owner=404, tokens=(404,) * 6), None),
+    ("DELETE", "root"): (row(401, 403, 403, 403, 403, owner=403, tokens=(403,) * 6), None),
+}
 PEOPLE = {
+    "/+api": {"GET": (ANYONE, None)},
+    "/{username:[^/]+}/+api": {"GET": (ANYONE, None)},
+    "/+status": {"GET": (ANYONE, None)},
+    "/+login": {
+        "POST": (ANYONE, {"user": "reader", "password": PASSWORDS["reader"]}),
+        **{method: ((405,) * len(IDENTITIES), None) for method in ("GET", "PUT", "PATCH", "DELETE")},
+    },
     "/api": {"GET": (ANYONE, None)},
     "/api/openapi.json": {"GET": (ANYONE, None)},
     "/acct/login": {"POST": (anybody_known(200), A_LOGIN), "PUT": (anybody_known(403), A_LOGIN)},
@@ -461,6 +483,15 @@ def test_T01_every_other_call_for_every_identity(world, pattern, identity):
             if end and answer.status_int == 404 and pattern in SINGLE:
                 continue
             assert answer.status_int == statuses[IDENTITIES.index(identity)], (method, pattern, answer.text)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_T01_users_in_devpis_way_for_every_identity(world, identity):
+    for (method, name), (statuses, sent) in USERS.items():
+        headers = {**credentials(world, identity), "Accept": "application/json"}
+        body = b"" if sent is None else dumps(sent).encode()
+        answer = world.app.request(f"/{name}", method=method, headers=headers, body=body, status="*")
+        assert answer.status_int == statuses[IDENTITIES.index(identity)], (method, name, answer.text)
 
 
 SINGLE = {

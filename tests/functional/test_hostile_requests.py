@@ -327,6 +327,7 @@ F28 = [
     "%23",
 ]
 ODD_HEADERS = {
+    "HTTP_X_DEVPI_AUTH": ["!!!", "/w==", "A" * 70_000, "\xff", "\0", "////", " "],
     "HTTP_AUTHORIZATION": ["Basic !!!", "Basic /w==", "Basic " + "A" * 70_000, "\xff", "Basic \0", "basic", "Negotiate x", "Basic ////"],
     "HTTP_ACCEPT": ["\xff", "*/*;q=x", ",,,,", "a" * 70_000, "application/json;q=", 'application/json;x="', "text/html;level", "*"],
     "HTTP_ACCEPT_ENCODING": ["\xff", "gzip;q=9", ",", "a" * 70_000, "identity;q=0"],

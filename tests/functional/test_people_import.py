@@ -247,10 +247,10 @@ def test_names_that_no_table_holds_are_left_out(make_world, config, database_url
 def test_T03_who_only_waits_under_the_name_of_an_imported_user_gives_way(make_world, config):
     world = make_world(clean({**PEOPLE, "pypi.auth": "sql"}))
     world.services.administration.set_register(Author("test"), allowed=True)
-    world.app.put_json("/api/user/root", {"password": "not-root"})
+    world.app.put_json("/api/user/alice", {"password": "not-alice"})
     assert "took its place" in run(import_people, str(config), sent=json.dumps(DUMP).encode()).stderr
-    assert get(world, "/api/user", "root").json["admin"] is True
-    world.app.get("/api/user", headers={"Authorization": basic("root", "not-root")}, status=401)
+    assert get(world, "/api/user", "alice").json["groups"] == ["devs"]
+    world.app.get("/api/user", headers={"Authorization": basic("alice", "not-alice")}, status=401)
     assert get(world, "/admin/pending_users", "root").json == ["waiting"]
 
 

@@ -1,4 +1,4 @@
-"""What is known of users beside their rights."""
+"""What people say of themselves."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ depends_on = None
 _TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 
-def _unicode(length: int) -> sa.types.TypeEngine[str]:
+def _username() -> sa.types.TypeEngine[str]:
     return (
-        sa.String(length)
-        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
-        .with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+        sa.String(255)
+        .with_variant(postgresql.VARCHAR(255, collation="C"), "postgresql")
+        .with_variant(mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
     )
 
 
@@ -40,8 +40,11 @@ def _time() -> sa.types.TypeEngine[Any]:
 def upgrade() -> None:
     op.create_table(
         "user_profiles",
-        sa.Column("username", _unicode(255), nullable=False),
-        sa.Column("attributes", _text(), nullable=False),
+        sa.Column("username", _username(), nullable=False),
+        sa.Column("email", _text(), nullable=True),
+        sa.Column("title", _text(), nullable=True),
+        sa.Column("description", _text(), nullable=True),
+        sa.Column("custom_data", _text(), nullable=True),
         sa.Column("created_at", _time(), nullable=True),
         sa.Column("modified_at", _time(), nullable=True),
         sa.PrimaryKeyConstraint("username", name="pk_user_profiles"),
