@@ -118,6 +118,14 @@ def test_bases_cannot_lead_back(world: World) -> None:
     assert change(world, "writer/c", "bases=").json["result"]["bases"] == []
 
 
+def test_bases_cannot_lead_back_by_an_index_that_waited_for_its_base(make_world: Callable[..., World]) -> None:
+    world = make_world({"index.acme/stable.bases": "writer/a"})
+    assert "itself" in make(world, "writer/a", status=400, bases="acme/stable").json["message"]
+    make(world, "writer/b", bases="acme/stable")
+    assert "itself" in make(world, "writer/a", status=400, bases="writer/b").json["message"]
+    make(world, "writer/a")
+
+
 def test_files_come_from_the_index_then_from_its_bases(world: World) -> None:
     make(world, "writer/base")
     make(world, "writer/dev", bases="writer/base")
