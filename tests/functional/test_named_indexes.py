@@ -183,6 +183,12 @@ def test_a_volatile_index_replaces(world: World) -> None:
     new = told(world, "/writer/dev/labpkg")["result"]["1.0"]["+links"][0]["href"]
     assert world.get(new, "reader").body == LAB_OTHER.data
     world.get(old, "reader", 404)
+    # What was replaced is not there to be asked about or deleted, and its successor is another file.
+    world.get(old, "reader", 404, Accept="application/json")
+    world.send("DELETE", old, "writer", 404)
+    assert page(world, "writer/dev") == [LAB.filename]
+    world.send("DELETE", new, "writer", 200)
+    page(world, "writer/dev", status=404)
 
 
 def test_reading_can_be_limited(world: World) -> None:
