@@ -84,7 +84,7 @@ class Bench:
             "mirror.freshness": "1 day",
         }
         live = LiveServer(self.folder / "server", settings, workers=1)
-        fill(live.config, {"ten": 10, "fat": 2000})
+        fill(live.config, todo.SIZES, height=10)
         ours = Ours(stack.enter_context(live))
         resources = self._resources(ours, mirrored)
         bare = Bare(self.folder / "bare", resources)
@@ -137,7 +137,7 @@ class Bench:
 
     def _upload(self, server: Ours | Bare, name: str, at_once: int, *, warm_up: bool) -> None:
         count = at_once if warm_up else self.options.uploads
-        messages = todo.uploads(self.uploaded, count)
+        messages = todo.uploads(name, self.uploaded, count)
         self.uploaded += count
         with Meter(server.pids) as meter:
             answers = each_once(server.port, messages, at_once)
@@ -166,6 +166,9 @@ class Bench:
                 print(report.throughput(line, (OURS, BARE, NGINX)))
             if line.name in todo.UPLOADS:
                 print(report.slowness(line, OURS, BARE))
+        for name, other in todo.BESIDE:
+            if name in self.lines and other in self.lines:
+                print(report.beside(self.lines[name], self.lines[other], OURS))
         if starts:
             print(report.pairs("cold start, seconds", starts, "s"))
         print(report.pairs("memory of master and one worker", mib, "MiB"))
@@ -176,7 +179,7 @@ class Bench:
         name = self.options.profile or report.most_expensive(list(self.lines.values()), OURS, BARE)
         print(f"\nprofile of {name}, called in this process:")
         if name in todo.UPLOADS:
-            print(profile(live.config, todo.uploads(self.uploaded, _PROFILED)))
+            print(profile(live.config, todo.uploads(name, self.uploaded, _PROFILED)))
             return
         message = ours.ask(name, resources[name])
         assert fetch(ours.port, resources[name].path, {}).status == 200

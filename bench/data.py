@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pypicloud_lite.catalog.model import FileRecord, ManifestState, ProjectRecord
+from pypicloud_lite.catalog.model import FileRecord, IndexRow, ManifestState, ProjectRecord
 from pypicloud_lite.indexes.layout import new_home
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import digests_of
 from pypicloud_lite.kernel.filenames import Filename
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.testing.artifacts import BuiltArtifact, build_wheel
 from pypicloud_lite.testing.upstream_server import FakeIndex
-from pypicloud_lite.wiring import build, load_settings, prepare
+from pypicloud_lite.wiring import Services, build, load_settings, prepare
 
 BIG = 30 * 1000 * 1000
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -62,35 +62,54 @@ def upload_form(artifact: BuiltArtifact) -> tuple[dict[str, str], bytes]:
     return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
 
 
-def fill(config: Path, sizes: Mapping[str, int]) -> None:
-    """Catalogue projects of so many files; their bytes are never asked for."""
+def fill(config: Path, sizes: Mapping[str, int], *, height: int = 0) -> None:
+    """Catalogue projects of so many files, and a stack of indexes; their bytes are never asked for."""
     settings = load_settings(config)
     prepare(settings)
     services = build(settings)
     services.first_rebuild().settle_trivial()
     for name, count in sizes.items():
-        project = ProjectName(name)
-        rows = []
-        for number in range(count):
-            filename = Filename.parse(f"{name}-{number // 2}.{number % 2}.0-py3-none-any.whl")
-            digests = digests_of(str(filename).encode())
-            home = new_home(services.index, project, str(filename), digests.sha256)
-            rows.append(
-                FileRecord(
-                    services.index,
-                    project,
-                    filename,
-                    1000 + number,
-                    digests,
-                    home,
-                    home,
-                    WHEN,
-                    uploader="bench",
-                    requires_python=">=3.9",
-                    metadata_sha256=digests.sha256,
-                    manifest=ManifestState.DONE,
-                )
-            )
-        with services.catalog.write(Author("bench")) as catalog:
-            catalog.restore_project(ProjectRecord(services.index, project, name, 0, 0), [(row, {}) for row in rows], ())
+        _catalogue(services, services.index, name, range(count))
+    if height:
+        _stack(services, height)
     services.database.dispose()
+
+
+def _stack(services: Services, height: int) -> None:
+    """``ci/top`` on so many indexes, one on the other; of ten files of ``ten`` each has one."""
+    below: list[str] = []
+    for number in range(height):
+        name = IndexName("ci", f"base{number}")
+        with services.catalog.write(Author("bench")) as catalog:
+            catalog.define_index(IndexRow(name, "stage", {"bases": below}))
+        _catalogue(services, name, "ten", range(number, number + 1))
+        below = [str(name)]
+    with services.catalog.write(Author("bench")) as catalog:
+        catalog.define_index(IndexRow(IndexName("ci", "top"), "stage", {"bases": below}))
+
+
+def _catalogue(services: Services, index: IndexName, name: str, numbers: range) -> None:
+    project = ProjectName(name)
+    rows = []
+    for number in numbers:
+        filename = Filename.parse(f"{name}-{number // 2}.{number % 2}.0-py3-none-any.whl")
+        digests = digests_of(str(filename).encode())
+        home = new_home(index, project, str(filename), digests.sha256)
+        rows.append(
+            FileRecord(
+                index,
+                project,
+                filename,
+                1000 + number,
+                digests,
+                home,
+                home,
+                WHEN,
+                uploader="bench",
+                requires_python=">=3.9",
+                metadata_sha256=digests.sha256,
+                manifest=ManifestState.DONE,
+            )
+        )
+    with services.catalog.write(Author("bench")) as catalog:
+        catalog.restore_project(ProjectRecord(index, project, name, 0, 0), [(row, {}) for row in rows], ())

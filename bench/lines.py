@@ -18,6 +18,7 @@ _TOKEN = {"Authorization": "Bearer (a token)"}  # made when the server runs
 _PIP_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 _PIP = {"Accept": _PIP_ACCEPT, "Accept-Encoding": "gzip, deflate"}
 _HTML = {"Accept": "text/html"}
+_DEVPI = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,26 @@ GETS = (
     Get("page10-token", "/simple/ten/", {**_TOKEN, **_PIP}),
     Get("page10-html", "/simple/ten/", {**LOGIN, **_HTML}),
     Get("page10-304", "/simple/ten/", {**LOGIN, **_PIP}, again=True),
+    Get("page10-stack", "/ci/top/+simple/ten/", {**LOGIN, **_PIP}),
     Get("page2000", "/simple/fat/", {**LOGIN, **_PIP}),
     Get("page2000-html", "/simple/fat/", {**LOGIN, **_HTML}),
     Get("page2000-304", "/simple/fat/", {**LOGIN, **_PIP}, again=True),
     Get("mirrored10", "/simple/mirrored/", {**LOGIN, **_PIP}),
     Get("mirrored2000", "/simple/mirrored-fat/", {**LOGIN, **_PIP}),
     Get("mirrored-file", "mirrored", LOGIN),
+    Get("list50", "/root/main/list50", {**LOGIN, **_DEVPI}),
+    Get("list5000", "/root/main/list5000", {**LOGIN, **_DEVPI}),
     Get("metadata", "small.metadata", LOGIN),
     Get("file-small", "small", LOGIN),
     Get("file-30MB", "big", LOGIN),
 )
-UPLOADS = {"upload-1": 1, "upload-4": 4}
+UPLOADS = {"upload-1": 1, "upload-4": 4, "upload-new": 1, "upload-5000": 1}
+"""How many at once."""
+SIZES = {"ten": 10, "fat": 2000, "list50": 50, "list5000": 5000, "grown": 5000}
+"""Files of the projects that are there before."""
 NAMES = (*(line.name for line in GETS), *UPLOADS)
+BESIDE = (("page10-stack", "page10"), ("list5000", "list50"), ("upload-5000", "upload-new"))
+"""Lines of this server that are compared with another of its own."""
 
 
 def resources(port: int, addresses: Mapping[str, str]) -> dict[str, Resource]:
@@ -97,10 +106,11 @@ def put(port: int, artifact: BuiltArtifact) -> Reply:
     return Reply(status, found, answer)
 
 
-def uploads(begin: int, count: int) -> list[bytes]:
+def uploads(line: str, begin: int, count: int) -> list[bytes]:
     """Requests for so many files that nobody has seen."""
     messages = []
     for number in range(begin, begin + count):
-        headers, body = upload_form(build_wheel(f"up{number % 50}", f"1.{number}", body=b"x" * 2000))
+        project = {"upload-new": f"new{number}", "upload-5000": "grown"}.get(line, f"up{number % 50}")
+        headers, body = upload_form(build_wheel(project, f"1.{number}", body=b"x" * 2000))
         messages.append(request("POST", "/", {**LOGIN, **headers}, body))
     return messages

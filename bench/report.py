@@ -89,6 +89,12 @@ def pairs(title: str, rows: Mapping[str, tuple[float, float | None]], unit: str)
     return "\n".join(out)
 
 
+def beside(line: Line, other: Line, server: str) -> str:
+    """What a line costs beside another one of the same server."""
+    cpu, wall = line.cpu(server) / other.cpu(server), line.wall(server) / other.wall(server)
+    return f"{line.name} beside {other.name}: {cpu:.2f} x its CPU, {wall:.2f} x its time"
+
+
 def most_expensive(lines: Sequence[Line], ours: str, bare: str) -> str:
     """The line whose ratio to the bare view is the highest."""
     return max(lines, key=lambda line: statistics.median(line.ratios(ours, bare) or [0.0])).name

@@ -29,7 +29,7 @@ BODIES = {path: (HERE / name).read_bytes() for path, (name, _headers, held) in K
 
 def answer(request):
     name, headers, held = KNOWN[request.path]
-    if request.headers.get("If-None-Match") == headers.get("etag"):
+    if "etag" in headers and request.headers.get("If-None-Match") == headers["etag"]:
         return Response(status=304, headerlist=[("ETag", headers["etag"])])
     if not held:
         return FileResponse(str(HERE / name), request, content_type="application/octet-stream")

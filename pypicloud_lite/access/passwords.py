@@ -201,10 +201,11 @@ def _hash(scheme: str, secret: bytes, rounds: int) -> str:
     return str(_SCHEMES[scheme].handler.using(rounds=rounds).hash(secret))
 
 
-ADMITTED = 6
+ADMITTED = 10
 """How many requests of a process may be at a password hash, or wait for one.
 
-Fewer than the threads of a worker (8, ``cli/gunicorn_settings.py``), so that a flood of logins leaves some to the rest.
+Eight people who log in at once may all have come to one worker. With those that may wait for an upstream (half of the
+threads of a worker, ``cli/gunicorn_settings.py``) they are fewer than all: a flood of logins leaves some to the rest.
 """
 
 

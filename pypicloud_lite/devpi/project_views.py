@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pyramid.request import Request
 
 from pypicloud_lite.access.security import RequestIdentity
+from pypicloud_lite.catalog.model import Origin
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.devpi.answers import ApiConfig, answer, told
 from pypicloud_lite.devpi.callers import Caller, caller_of
@@ -186,11 +188,11 @@ class ProjectViews:
             record = catalog.file(index, bare) if bare.isascii() else None
         if record is not None and record.digests.sha256.startswith(match["first"] + match["second"]):
             return index, record.project
-        try:
-            # One that a mirror has still to fetch; of any other index it is not there.
-            return index, Filename.parse(bare).project
-        except InvalidName:
-            raise NotFound(f"There is no file {shown(filename)} in {index} here: it was replaced or deleted") from None
+        if record is None or record.origin is Origin.CACHE:
+            with suppress(InvalidName):
+                # One that a mirror has still to fetch; of any other index it is not there.
+                return index, Filename.parse(bare).project
+        raise NotFound(f"There is no file {shown(filename)} in {index} here: it was replaced or deleted")
 
     def _normalised(self, request: Request, name: ProjectName) -> PlainResponse:
         query = request.environ.get("QUERY_STRING")

@@ -78,9 +78,12 @@ class Definitions:
         return [one for one in self._defined.values() if name in one.bases]
 
     def leads_back(self, name: IndexName, bases: Iterable[IndexName]) -> IndexName | None:
-        """The first of ``bases`` from which ``name`` would show itself; None where there is none."""
+        """The first of ``bases`` from which ``name`` would show itself; None where there is none.
+
+        ``name`` need not be there yet: the configuration may have an index stand on one that is not.
+        """
         for base in bases:
-            if base == name or name in self._reached(base):
+            if base == name or any(name in self._defined[one].bases for one in self._reached(base)):
                 return base
         return None
 

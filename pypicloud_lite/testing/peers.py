@@ -61,6 +61,12 @@ class OtherIndex:
             self._process.wait(30)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def paths(self) -> list[str]:
         """The paths that were asked for, in order, those of :meth:`start` and uploads among them."""
         return self.asked.findall(self.log.read_text("utf-8", "replace"))
@@ -101,12 +107,16 @@ class PypiServer(OtherIndex):
 class DevpiServer(OtherIndex):
     """``devpi-server`` with the user ``ann`` and her index ``dev``, without any mirror.
 
-    ``options`` are of its command; it lists METADATA only with ``--enable-core-metadata``.
+    ``options`` are of its command; it lists METADATA only with ``--enable-core-metadata``. ``hashing`` are those for
+    passwords: its usual ones (``()``) take a quarter of a minute at each start.
     """
 
+    cheap: ClassVar[Sequence[str]] = ("--argon2-time-cost=1", "--argon2-memory-cost=1024")
     asked = re.compile(r"\[req\d+\] [A-Z]+ (/\S*)")
 
-    def __init__(self, folder: Path, programs: Path, *, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, programs: Path, *, options: Sequence[str] = (), hashing: Sequence[str] = cheap
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.lists_metadata = "--enable-core-metadata" in options
         self._data, secret = folder / "devpi", folder / "secret"
@@ -116,9 +126,7 @@ class DevpiServer(OtherIndex):
         secret.write_bytes(base64.b64encode(secrets.token_bytes(32)))
         port = free_port()
         place = [f"--serverdir={self._data}", f"--secretfile={secret}", "--host=127.0.0.1", f"--port={port}"]
-        # Its usual ones take a quarter of a minute at each start.
-        cheap = ["--argon2-time-cost=1", "--argon2-memory-cost=1024"]
-        command = [str(programs / "devpi-server"), *place, *cheap, *options]
+        command = [str(programs / "devpi-server"), *place, *hashing, *options]
         super().__init__(folder, command, port, f"/{_USER}/{_INDEX}/+simple/")
 
     def start(self) -> None:

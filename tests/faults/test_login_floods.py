@@ -67,7 +67,7 @@ class Site:
             **settings,
         }
         self.environ = {"PYTHONPATH": str(folder), "HASHES": str(self.lines)}
-        self.server = LiveServer(folder, keys, workers=workers, environ=self.environ)
+        self.server = LiveServer(folder, keys, workers=workers, threads=24, environ=self.environ)
 
     def get(self, path, user=None, password=""):
         """The status and what Retry-After says, on a connection of its own."""

@@ -118,6 +118,14 @@ def test_bases_cannot_lead_back(world: World) -> None:
     assert change(world, "writer/c", "bases=").json["result"]["bases"] == []
 
 
+def test_bases_cannot_lead_back_by_an_index_that_waited_for_its_base(make_world: Callable[..., World]) -> None:
+    world = make_world({"index.acme/stable.bases": "writer/a"})
+    assert "itself" in make(world, "writer/a", status=400, bases="acme/stable").json["message"]
+    make(world, "writer/b", bases="acme/stable")
+    assert "itself" in make(world, "writer/a", status=400, bases="writer/b").json["message"]
+    make(world, "writer/a")
+
+
 def test_files_come_from_the_index_then_from_its_bases(world: World) -> None:
     make(world, "writer/base")
     make(world, "writer/dev", bases="writer/base")
@@ -175,6 +183,12 @@ def test_a_volatile_index_replaces(world: World) -> None:
     new = told(world, "/writer/dev/labpkg")["result"]["1.0"]["+links"][0]["href"]
     assert world.get(new, "reader").body == LAB_OTHER.data
     world.get(old, "reader", 404)
+    # What was replaced is not there to be asked about or deleted, and its successor is another file.
+    world.get(old, "reader", 404, Accept="application/json")
+    world.send("DELETE", old, "writer", 404)
+    assert page(world, "writer/dev") == [LAB.filename]
+    world.send("DELETE", new, "writer", 200)
+    page(world, "writer/dev", status=404)
 
 
 def test_reading_can_be_limited(world: World) -> None:

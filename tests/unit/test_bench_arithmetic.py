@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from bench import report
+from bench import concurrent, report
 from bench.accounting import TICK, Meter, busy_seconds, parse_stat
 from bench.profiling import environ_of
 
@@ -49,6 +49,20 @@ def test_disturbed_rounds_are_left_out_where_there_are_others():
     assert (found.ratios("ours", "bare"), found.noisy) == ([2], 2)
     assert found.cpu("ours") == 3
     assert line(ours=[(2, 0.9)], bare=[(1, 0.9)]).ratios("ours", "bare") == [2]
+
+
+def test_a_line_beside_another_one_of_the_same_server():
+    told = report.beside(line(ours=[(3, 0), (3, 0), (90, 0.9)]), line(ours=[(2, 0)]), "ours")
+    assert told == "x beside x: 1.50 x its CPU, 1.50 x its time"
+
+
+def test_rounds_of_two_servers_are_compared_with_each_other():
+    def turns(*figures):
+        return [concurrent.Turn(0.1, whole, 1, foreign) for whole, foreign in figures]
+
+    told = concurrent.summary(turns((1, 0), (9, 0), (2, 0)), turns((4, 0), (9, 0.9), (10, 0)))
+    assert told == "this server / devpi-server: 0.225 (0.200-0.250), 2 of 3 rounds undisturbed"
+    assert "0.500 (0.500-0.500), 0 of 1" in concurrent.summary(turns((1, 2)), turns((2, 2)))
 
 
 def test_nothing_is_divided_by_nothing():

@@ -289,7 +289,11 @@ def test_t07_a_failure_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_t07_a_worker_has_threads_left_when_all_places_are_taken() -> None:
-    assert gunicorn_settings.threads > passwords.ADMITTED
+    assert gunicorn_settings.threads > passwords.ADMITTED + gunicorn_settings.threads // 2
+
+
+def test_eight_people_may_log_in_at_once_though_all_come_to_one_worker() -> None:
+    assert passwords.ADMITTED >= 8
 
 
 @pytest.mark.parametrize("scheme", CHEAP)
