@@ -10,6 +10,8 @@ import click
 
 from pypicloud_lite.cli.config_file import config_option
 from pypicloud_lite.cli.operator import as_json, operating, refuses_clearly
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.ops.devpi_export.carrying import CarriedAttachments, CarriedProfiles
 from pypicloud_lite.ops.devpi_export.importing import Target, Wishes, import_export
 from pypicloud_lite.ops.devpi_export.reading import WrongExport, read_export
 from pypicloud_lite.ops.devpi_export.renaming import read_renames
@@ -60,12 +62,13 @@ def import_devpi(
             # Else a server that starts on this later would look for what lay there before.
             services.first_rebuild().settle_trivial()
         wishes = Wishes(root_is_admin=root_is_admin, take_unsound=take_unsound, dry_run=dry_run)
-        report = import_export(export, _target(services), names, wishes, operator.identity, operator.author, _progress)
+        target = _target(services, operator.author)
+        report = import_export(export, target, names, wishes, operator.identity, operator.author, _progress)
     _tell(report, in_json=in_json, dry_run=dry_run)
     sys.exit(_NOT_ALL if report.left else 0)
 
 
-def _target(services: Services) -> Target:
+def _target(services: Services, author: Author) -> Target:
     return Target(
         storage=services.storage,
         catalog=services.catalog,
@@ -73,6 +76,10 @@ def _target(services: Services) -> Target:
         administration=services.administration,
         indexes=services.indexes,
         registry=services.registry,
+        attachments=CarriedAttachments(
+            services.storage, services.catalog, services.ingest.changes.attached, services.clock, author
+        ),
+        profiles=CarriedProfiles(services.administration),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from pypicloud_lite.access.model import Identity
+from pypicloud_lite.access.profiles import Profiles
 from pypicloud_lite.catalog.model import Origin
 from pypicloud_lite.cli.people_transfer import import_people
 from pypicloud_lite.indexes.changes import Selection
@@ -404,13 +407,13 @@ def test_root_is_an_administrator_only_where_that_is_said(made, run, world):
     assert world.services.access.lookup("root").is_admin
 
 
-def test_users_with_what_cannot_be_kept_are_named(made, run):
+def test_users_with_what_cannot_be_kept_are_named(made, run, world):
     made.add_user("bob", pwhash="0" * 64, pwsalt="salt")
     made.add_user("eve", email="eve@example.com")
     made.add_user("a b")
     lines = run(status=1)["not_carried_over"]
-    assert [line.split(":")[0] for line in lines] == ["user bob", "user 'a b'", "user eve"]
-    assert "email" in lines[2]
+    assert [line.split(":")[0] for line in lines] == ["user bob", "user 'a b'"]
+    assert Profiles(world.services.database).of("eve").email == "eve@example.com"
 
 
 def test_without_users_in_the_database_nobody_comes_and_no_index_of_theirs(made, run, config):
@@ -495,13 +498,28 @@ def test_options_and_kinds_of_plugins_are_named(made, run, world):
     assert world.services.registry.now().get(DEV).get("mirror_whitelist") == ["six", "*"]
 
 
-def test_documentation_and_results_are_named_while_nothing_keeps_them(made, run):
+def test_documentation_and_results_come_along(made, run, world):
     made.put(WHEEL)
-    docs = type(WHEEL)("demo-1.0.doc.zip", b"PK", b"")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("index.html", "<h1>demo</h1>")
+    docs = type(WHEEL)("demo-1.0.doc.zip", buffer.getvalue(), b"")
     made.put(docs, rel="doczip", version="1.0")
-    made.put(type(WHEEL)("demo-1.0-result.json", b"{}", b""), rel="toxresult", version="1.0", for_entrypath="x/y.whl")
-    lines = run(status=1)["not_carried_over"]
-    assert ["documentation" in lines[0], "results of tests" in lines[1], len(lines)] == [True, True, 2]
+    result = type(WHEEL)("demo-1.0-result.json", b"{}", b"")
+    made.put(result, rel="toxresult", version="1.0", for_entrypath=f"alice/dev/+f/abc/{WHEEL.filename}")
+    report = run()
+    assert (report["docs"], report["results"]) == (1, 1)
+    kept = world.services.attachments.of([DEV], ProjectName("demo"))
+    assert {(one.kind.value, one.sha256) for one in kept} == {("doczip", docs.sha256), ("toxresult", result.sha256)}
+    again = run()
+    assert (again["docs"], again["results"]) == (0, 0)
+    assert world.services.attachments.of([DEV], ProjectName("demo")) == kept
+
+
+def test_documentation_that_is_none_is_named(made, run):
+    made.put(WHEEL)
+    made.put(type(WHEEL)("demo-1.0.doc.zip", b"PK", b""), rel="doczip", version="1.0")
+    assert "demo-1.0.doc.zip" in left(run(status=1))
 
 
 class Kept:

@@ -89,7 +89,7 @@ def test_the_devpi_client_is_told_all_versions_by_as_many_queries(world: World, 
         )
         assert len(answer.json["result"]) == count
         assert len(own) == len(seen)
-    assert counts == {"many": 2, "few": 2}
+    assert counts == {"many": 3, "few": 3}
 
 
 @pytest.mark.parametrize("accept", [JSON, "text/html"])
