@@ -86,6 +86,19 @@ class Changes:
             self._finish_removals(rows, author)
         return rows, attached
 
+    def remove_rows(self, records: Sequence[FileRecord], author: Author) -> list[FileRecord]:
+        """As :meth:`remove`, of exactly those rows of one project: what came under one of the names since, stays."""
+        with self._catalog.write(author) as catalog:
+            there = [catalog.file(record.index, str(record.filename)) for record in records]
+            rows = [
+                row
+                for record, row in zip(records, there, strict=True)
+                if row is not None and row.id == record.id and catalog.begin_removal(row)
+            ]
+        if rows:
+            self._finish_removals(rows, author)
+        return rows
+
     def yank(self, selection: Selection, author: Author, reason: str | None, *, yanked: bool) -> list[FileRecord]:
         """Set or clear the mark of PEP 592 on all of them; every file that was meant, as it is now."""
         with self._catalog.write(author) as catalog:

@@ -19,7 +19,7 @@ from pypicloud_lite.indexes.layout import new_home
 from pypicloud_lite.indexes.sidecars import Sidecars
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
-from pypicloud_lite.kernel.errors import CatalogUnavailable, CommitUnknown, NotFound
+from pypicloud_lite.kernel.errors import CatalogUnavailable, CommitUnknown, Conflict
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.storage.port import BlobNotFound, DigestMismatch, Spool, Storage
@@ -102,7 +102,7 @@ class Copying:
     ) -> list[Copied]:
         """Copy them; durable in bytes, rows and manifests when this returns. Upload time and uploader stay theirs.
 
-        :class:`FileExists` where one of them is not taken, NotFound where one is deleted meanwhile: then there is
+        :class:`FileExists` where one of them is not taken, Conflict where one is deleted meanwhile: then there is
         nothing of any.
         """
         prepared: dict[str, FileRecord] = {}
@@ -174,7 +174,7 @@ class Copying:
                 self._storage.write(record.signature_key, self._storage.read(source.signature_key))
         except (BlobNotFound, DigestMismatch):
             self._sidecars.discard(record)
-            raise NotFound(
+            raise Conflict(
                 f"{source.filename} was deleted from {source.index} meanwhile, or is damaged there: nothing was copied"
             ) from None
         except BaseException:
@@ -201,7 +201,12 @@ class Copying:
     def _entered(self, catalog: CatalogWriter, step: Step, new: FileRecord | None) -> Copied:
         source = catalog.file(step.source.index, str(step.source.filename))
         if source is None or source.id != step.source.id or not source.is_listed:
-            raise NotFound(f"{step.source.filename} was deleted from {step.source.index} meanwhile: nothing was copied")
+            raise Conflict(
+                f"{step.source.filename} was deleted or replaced in {step.source.index} meanwhile: nothing was copied"
+            )
+        if new is not None:
+            # It may have been yanked since.
+            new = replace(new, yanked=source.yanked, yanked_reason=source.yanked_reason)
         index = new.index if new is not None else step.existing.index if step.existing is not None else source.index
         now = catalog.file(index, str(step.source.filename))
         if (now and now.id) != (step.existing and step.existing.id):
@@ -234,4 +239,4 @@ class Copying:
 
 def _check_bytes(spool: Spool, source: FileRecord) -> None:
     if spool.digests.sha256 != source.digests.sha256:
-        raise NotFound(f"{source.filename} in {source.index} is damaged: bring it back first")
+        raise Conflict(f"{source.filename} in {source.index} is damaged: bring it back first")

@@ -10,7 +10,6 @@ from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.copying import Copied, Copying, How
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.registry import Registry
@@ -118,10 +117,7 @@ class Promotion:
         )
         self._copy_attached(wanted, versions, [str(one.filename) for one in sources], author)
         if wanted.move:
-            for source in sources:
-                self._removals.remove(
-                    Selection(wanted.source, wanted.project, filename=str(source.filename)), identity, author
-                )
+            self._removals.remove_rows(sources, identity, author)
         return [_promoted(one) for one in copied]
 
     def _copy_attached(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord
@@ -37,6 +39,12 @@ class Removals:
         if not (removed or attached):
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")
         return removed
+
+    def remove_rows(self, records: Sequence[FileRecord], identity: Identity, author: Author) -> None:
+        """Delete exactly those rows of one project, out of the lists all at once, where they are there still."""
+        for index, project in {(one.index, one.project) for one in records}:
+            self._gate.require(identity, Permission.DELETE, project, index)
+        self._changes.remove_rows(records, author)
 
     def free(self, index: IndexName, project: ProjectName, identity: Identity, author: Author) -> None:
         """Forget a project without files: its name is nobody's again, and so are its reserved filenames."""

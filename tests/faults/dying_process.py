@@ -13,21 +13,28 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from pypicloud_lite.access.model import Identity, Role
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import ProjectStatus
 from pypicloud_lite.indexes.changes import Selection
+from pypicloud_lite.indexes.copying import Copying
 from pypicloud_lite.indexes.ingest import Ingest, NewFile
+from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.filenames import Filename
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.ops.resync import Resync
+from pypicloud_lite.publish.promotion import Promotion, PromotionRequest
+from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.wiring import build, load_raw, prepare
 
 KEPT = build_sdist("demo", "0.9")
 OLD = build_wheel("demo", "1.0", body=b"old")
 NEW = build_wheel("demo", "1.0", body=b"new")
+SECOND = build_sdist("demo", "1.0", body=b"second")
+SOURCE = IndexName("root", "dev")
 FOREIGN = build_wheel("demo", "0.5", body=b"foreign")
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
 AUTHOR = Author("writer")
@@ -57,12 +64,13 @@ class MortalStorage:
 
     def __getattr__(self, name):
         method = getattr(self._storage, name)
-        if name not in {"put", "write", "delete"}:
+        if name not in {"put", "copy", "write", "delete"}:
             return method
 
-        def change(key, *arguments):
-            method(key, *arguments)
-            self._steps.done(f"{name} {key.filename}")
+        def change(*arguments):
+            method(*arguments)
+            changed = arguments[1] if name == "copy" else arguments[0]
+            self._steps.done(f"{name} {changed.filename}")
 
         return change
 
@@ -99,6 +107,13 @@ def add(storage, ingest, index, artifact):
         ingest.add(new, spool, AUTHOR, lambda: True)
 
 
+def prepare_promotion(services):
+    """A release in an index of its own, of which one file replaces another and one is new."""
+    services.indexes.create(SOURCE, Kind.STAGE, {}, Identity("root", roles=frozenset({Role.ADMIN})), AUTHOR)
+    for artifact in (NEW, SECOND):
+        add(services.storage, services.ingest, SOURCE, artifact)
+
+
 def act(action, folder, last):
     """Prepare what the action needs, then begin it; does not come back unless all of it was done."""
     loaded = load_raw({}, folder, {})
@@ -123,6 +138,20 @@ def act(action, folder, last):
     elif action == "forget":
         plain[0].changes.remove(Selection(services.index, DEMO), AUTHOR)
         changes.forget(services.index, DEMO, AUTHOR)
+    elif action in {"promote", "move"}:
+        prepare_promotion(services)
+        promotion = Promotion(
+            catalog,
+            services.gate,
+            services.registry,
+            Copying(storage, catalog, changes, system_clock),
+            services.uploads,
+            services.attachments,
+            Removals(catalog, services.gate, changes),
+            services.mirrors.of,
+        )
+        wanted = PromotionRequest(SOURCE, services.index, DEMO, "1.0", move=action == "move")
+        promotion.promote(wanted, Identity("admin", roles=frozenset({Role.ADMIN})), AUTHOR)
     elif action == "resync":
         (folder / "data" / "packages" / FOREIGN.filename).write_bytes(FOREIGN.data)
         services.database.dispose()

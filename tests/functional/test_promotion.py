@@ -18,7 +18,7 @@ from pypicloud_lite.cli.promote import main
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.incoming import FileExists
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import NotFound, PpcError, StorageUnavailable
+from pypicloud_lite.kernel.errors import Conflict, PpcError, StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.publish.promotion import PromotionRequest
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
@@ -241,7 +241,7 @@ def test_a_source_that_is_deleted_meanwhile(world: World, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(copying, "_stored", deleting)
     before = stored(world)
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict):
         world.services.promotion.promote(REQUEST, BOSS, Author("boss"))
     assert stored(world) == before
     assert names(world, "writer/prod") == []
