@@ -47,6 +47,7 @@ class Indexes:
         changes: Changes,
         knows_user: Callable[[str], bool],
         mirrors_by: Callable[[Identity], bool],
+        forget_mirror: Callable[[IndexName], None],
     ) -> None:
         self._catalog = catalog
         self._registry = registry
@@ -54,6 +55,7 @@ class Indexes:
         self._changes = changes
         self._knows_user = knows_user
         self._mirrors_by = mirrors_by
+        self._forget_mirror = forget_mirror
 
     def get(self, identity: Identity, name: IndexName) -> IndexDefinition:
         """The index, for a caller who may know that it is there; else the answer for one that is not."""
@@ -225,6 +227,7 @@ class Indexes:
                     return
                 projects = catalog.projects_named(name, "", "", 100)
             if not projects:
+                self._forget_mirror(name)
                 return
             for project in projects:
                 self._changes.remove(Selection(name, project.name), author)

@@ -15,6 +15,7 @@ from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.documents import Document
 from pypicloud_lite.mirror.fetching import Wanted
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.mirror.transfers import TransferReader
@@ -25,6 +26,7 @@ from pypicloud_lite.serve.downloads import Download, Downloads, Part, split_part
 class Coming:
     """A file that the upstream has, and what of it was asked for."""
 
+    mirror: Mirror
     wanted: Wanted
     part: Part
 
@@ -38,10 +40,12 @@ class Coming:
 class MirroredDownloads:
     """What stands for an address under which the catalog has nothing."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, mirror: Mirror, downloads: Downloads, default: IndexName) -> None:
+    def __init__(
+        self, catalog: Catalog, gate: Gate, mirrors: Mirrors, downloads: Downloads, default: IndexName
+    ) -> None:
         self._catalog = catalog
         self._gate = gate
-        self._mirror = mirror
+        self._mirrors = mirrors
         self._downloads = downloads
         self._default = default
 
@@ -59,67 +63,71 @@ class MirroredDownloads:
         Without a ``spelling`` of its project the filename tells of it.
         """
         name, part = split_part(filename)
-        project = self._project(identity, index, spelling, name)
+        mirror = self._of(index)
+        project = self._project(identity, index, spelling, name) if mirror.showing.is_on else None
         if project is None:
             return None
         with self._catalog.read(snapshot=False) as catalog:
             if spelling is None and name.isascii() and catalog.file(self._default, name) is not None:
                 # It is ours, whatever else its name could be read as.
                 return None
-            if not self._shows(catalog, index, project):
+            if not self._shows(catalog, mirror, index, project):
                 return None
-            record = catalog.file(self._mirror.index, name) if name.isascii() else None
-        if index != self._mirror.index and self._is_here(record, project):
+            record = catalog.file(mirror.index, name) if name.isascii() else None
+        if index != mirror.index and self._is_here(record, project):
             # METADATA may be known though the file has none that could be read.
             with suppress(NotFound):
-                return self._downloads.find(identity, self._mirror.index, project.value, filename, digest)
+                return self._downloads.find(identity, mirror.index, project.value, filename, digest)
         may_ask = self._gate.allows(identity, Permission.FILL_CACHE, project, index)
         if not may_ask or part is Part.SIGNATURE:
             return None
-        wanted = self._mirror.wanted(project, name, author, may_ask=may_ask)
+        wanted = mirror.wanted(project, name, author, may_ask=may_ask)
         is_it = wanted is not None and (digest is None or _begins_with(wanted, digest))
-        return Coming(wanted, part) if wanted is not None and is_it else None
+        return Coming(mirror, wanted, part) if wanted is not None and is_it else None
 
     def _project(self, identity: Identity, index: IndexName, spelling: str | None, filename: str) -> ProjectName | None:
-        """The project that is meant, if there is a mirror and the caller may read it."""
-        if not self._mirror.showing.is_on:
-            return None
+        """The project that is meant, if the caller may read it."""
         try:
             project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(filename).project
         except InvalidName:
             return None
         return project if self._gate.allows(identity, Permission.READ, project, index) else None
 
-    def _shows(self, catalog: CatalogReader, index: IndexName, project: ProjectName) -> bool:
+    def _shows(self, catalog: CatalogReader, mirror: Mirror, index: IndexName, project: ProjectName) -> bool:
         """Whether the index shows the upstream's files of a project as its own; never what may be ours."""
-        found = self._mirror.ours.find(catalog, project)
+        found = mirror.ours.find(catalog, project)
         ours = found.record
         if found.may_still_come or (ours is not None and ours.status is ProjectStatus.QUARANTINED):
             return False
-        return self._mirror.showing.show(index, project, is_ours=ours is not None) is Show.FILES
+        return mirror.showing.show(index, project, is_ours=ours is not None) is Show.FILES
 
     def open(self, coming: Coming) -> TransferReader:
         """The file from its first byte on, as it comes; see :meth:`Mirror.open`."""
-        return self._mirror.open(coming.wanted)
+        return coming.mirror.open(coming.wanted)
 
     def metadata(self, coming: Coming) -> Document:
         """METADATA of a wheel."""
-        return self._mirror.metadata(coming.wanted)
+        return coming.mirror.metadata(coming.wanted)
 
     def check(self, record: FileRecord) -> None:
         """Raise where a file that was kept for the upstream is not passed on: by a rule, or as its name is ours now."""
         if record.origin is not Origin.CACHE:
             return
-        self._mirror.check_cached(record)
+        mirror = self._of(record.index)
+        mirror.check_cached(record)
         with self._catalog.read(snapshot=False) as catalog:
             ours = catalog.project(self._default, record.project)
-        if ours is not None and not self._mirror.showing.merges(record.project):
+        if ours is not None and not mirror.showing.merges(record.project):
             raise self._downloads.missing(record.filename.value)
 
     def hit(self, record: FileRecord) -> None:
         """A file is sent: count it, if it was kept for the upstream."""
         if record.origin is Origin.CACHE:
-            self._mirror.hit(record)
+            self._of(record.index).hit(record)
+
+    def _of(self, index: IndexName) -> Mirror:
+        """The mirror of that name; for an index that is none, that of which the default index shows something."""
+        return (self._mirrors.of(index) if index != self._default else None) or self._mirrors.built_in
 
     @staticmethod
     def _is_here(record: FileRecord | None, project: ProjectName) -> bool:

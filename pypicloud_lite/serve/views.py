@@ -15,7 +15,6 @@ from pypicloud_lite.downloads.counter import DownloadCounter
 from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import InvalidName, NotFound, RangeNotSatisfiable
 from pypicloud_lite.kernel.names import RESERVED_WORDS, IndexName, ProjectName, shown
-from pypicloud_lite.mirror.showing import MIRROR_INDEX
 from pypicloud_lite.mirror.transfers import HasCome
 from pypicloud_lite.serve.cache import Page
 from pypicloud_lite.serve.downloads import Download, Downloads, Part
@@ -218,7 +217,7 @@ class FileViews:
                 return self._send_coming(request, found, caching)
             except (HasCome, BlobNotFound):
                 # Ask again where it is now: here, or gone from here.
-                if wish.index == MIRROR_INDEX and (here := _quietly(wish.find)) is not None:
+                if (here := _quietly(wish.find)) is not None:
                     return self._send(request, here, caching)
         raise self._downloads.missing(wish.filename)
 
@@ -235,6 +234,8 @@ class FileViews:
             document = self._mirrored.metadata(coming)
             headers.append(("ETag", f'"{document.sha256}"'))
             return respond("200 OK", [*headers, ("Content-Type", "text/plain; charset=utf-8")], document.content)
+        if coming.wanted.is_external:
+            return redirect(coming.wanted.file.link.url, permanent=False, cache_control="no-store")
         if coming.etag is not None:
             headers.append(("ETag", coming.etag))
             if matches(request.environ.get("HTTP_IF_NONE_MATCH"), coming.etag):

@@ -53,6 +53,7 @@ from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.mirror.eviction import Eviction
 from pypicloud_lite.mirror.overview import MirrorOverview
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
@@ -93,7 +94,7 @@ from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
-from pypicloud_lite.wiring.mirroring import build_mirror, mirror_chores, uploader
+from pypicloud_lite.wiring.mirroring import build_mirrors, mirror_chores, uploader
 from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
@@ -151,7 +152,7 @@ class Services:
     descriptions: Descriptions
     documents: ProjectDocuments
     downloads: Downloads
-    mirror: Mirror
+    mirrors: Mirrors
     eviction: Eviction
     mirror_overview: MirrorOverview
     mirror_room: MirrorRoom
@@ -161,6 +162,11 @@ class Services:
     runner: TaskRunner
     counter: DownloadCounter
     counts: DownloadCounts
+
+    @property
+    def mirror(self) -> Mirror:
+        """The built-in one."""
+        return self.mirrors.built_in
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -217,7 +223,7 @@ class Services:
             "write down refusals": self.refusals.write,
             "write down downloads": self.counter.write,
             "sum up old downloads": Thinning(self.database, self.clock).run,
-            **mirror_chores(self.mirror, self.eviction, settings.get(MirrorSettings)),
+            **mirror_chores(self.mirrors, self.eviction, settings.get(MirrorSettings)),
         }
         return Housekeeping(
             self.storage,
@@ -271,18 +277,13 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     pages = PageCache(settings.get(ServeSettings).page_cache)
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
-    mirror = build_mirror(settings, index, database, catalog, storage, ingest, clock)
-    eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
-    projects = Projects(catalog, gate, mirror, index)
-
-    def mirror_of(index: IndexName) -> Mirror | None:
-        return mirror if index == mirror.index else None
-
-    resolver = Resolver(registry, gate, mirror, mirror_of)
-
+    mirrors = build_mirrors(settings, index, database, catalog, storage, ingest, registry, clock)
+    eviction, runner = Eviction(database, ingest.changes, mirrors.names), TaskRunner(tasks)
+    projects = Projects(catalog, gate, mirrors, index)
+    resolver = Resolver(registry, gate, mirrors)
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
-    indexes = build_indexes(settings, catalog, registry, gate, ingest.changes, access)
+    indexes = build_indexes(settings, database, catalog, registry, gate, ingest.changes, access)
     attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
     devpi_logins = DevpiLogins(authenticator, tokens, settings.get(DevpiSettings).login_lifetime)
     return Services(
@@ -329,23 +330,23 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
             Copying(storage, catalog, ingest.changes, clock),
             uploads,
             removals,
-            mirror_of,
+            mirrors.of,
         ),
         sending=Sending(catalog, storage, gate, uploader(settings)),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
-        simple=SimpleApi(catalog, gate, pages, resolver, mirror),
+        simple=SimpleApi(catalog, gate, pages, resolver, mirrors),
         lookup=ProjectLookup(catalog, gate, resolver),
         projects=projects,
         descriptions=Descriptions(catalog, gate, pages),
         documents=ProjectDocuments(projects, pages, index),
         downloads=downloads,
-        mirror=mirror,
+        mirrors=mirrors,
         eviction=eviction,
-        mirror_overview=MirrorOverview(mirror, eviction, catalog, settings.get(MirrorSettings)),
+        mirror_overview=MirrorOverview(eviction, catalog, settings.get(MirrorSettings)),
         mirror_room=MirrorRoom(runner, tasks, eviction, settings.get(MirrorSettings).quota),
-        mirrored=MirroredDownloads(catalog, gate, mirror, downloads, index),
+        mirrored=MirroredDownloads(catalog, gate, mirrors, downloads, index),
         contents=Contents(storage),
         tasks=tasks,
         runner=runner,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.db.engine import Database
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.indexes.settings import IndexSettings
+from pypicloud_lite.mirror.forgetting import forget_mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.mirror.showing import MIRROR_INDEX
 from pypicloud_lite.settings.load import Loaded
@@ -31,7 +35,13 @@ def registry_of(settings: Loaded, catalog: Catalog) -> Registry:
 
 
 def build_indexes(
-    settings: Loaded, catalog: Catalog, registry: Registry, gate: Gate, changes: Changes, access: Directory
+    settings: Loaded,
+    database: Database,
+    catalog: Catalog,
+    registry: Registry,
+    gate: Gate,
+    changes: Changes,
+    access: Directory,
 ) -> Indexes:
     """The service that makes and changes them."""
     by_owners = settings.get(IndexSettings).mirrors_by == "owners"
@@ -42,4 +52,4 @@ def build_indexes(
     def knows_user(name: str) -> bool:
         return name == SYSTEM_OWNER or access.lookup(name) is not None
 
-    return Indexes(catalog, registry, gate, changes, knows_user, mirrors_by)
+    return Indexes(catalog, registry, gate, changes, knows_user, mirrors_by, partial(forget_mirror, database))
