@@ -107,8 +107,8 @@ def _mount(config: Configurator, services: Services) -> None:
     settings, index = services.settings, services.index
     base_url = settings.get(WebSettings).base_url
     identity = RequestIdentity(services.logins)
-    projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirror)
-    searching = ProjectSearch(services.catalog, services.gate, services.mirror.showing)
+    projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirrors)
+    searching = ProjectSearch(services.catalog, services.gate, lambda: services.mirror.showing)
     browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
     pages.mount(config, Greeting(identity))
     simple = SimpleViews(services.simple, identity, index)

@@ -28,7 +28,7 @@ from pypicloud_lite.wiring.in_force import configuration, mirror_rules
 def mount_pages(add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews) -> None:
     """What anybody may look at, as far as allowed."""
     add("page", *with_slash(f"/project/{PROJECT}", f"/project/{PROJECT}/{VERSION}"), GET=browse.project)
-    one_file = FilePages(services.gate, services.contents, services.projects, services.mirror)
+    one_file = FilePages(services.gate, services.contents, services.projects, services.mirrors)
     inside = FilePageViews(one_file, identity, services.index)
     add("page.file", *with_slash(f"/project/{PROJECT}/{VERSION}/{FILE}"), GET=inside.file)
     add("static", "/static/{version:[0-9a-f]{12}}/{asset:[a-z-]+[.](?:css|js|svg)}", GET=pages.asset)
@@ -106,7 +106,7 @@ def mount_account(add: Callable[..., None], services: Services, identity: Reques
 def _mount_mirror(add: Callable[..., None], services: Services, identity: RequestIdentity) -> None:
     management = MirrorManagement(
         MirrorServices(
-            services.mirror,
+            services.mirrors,
             services.mirror_overview,
             services.mirror_room,
             lambda: mirror_rules(services),

@@ -24,6 +24,7 @@ from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, NotFound, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version, normalised_version, parse_version
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.describe.documents import Release, Releases, core_links, core_list, core_text
@@ -168,13 +169,17 @@ class ProjectPages:
     """Questions of the pages; what the caller may not read leaves no trace in any answer."""
 
     def __init__(
-        self, catalog: Catalog, gate: Gate, counts: DownloadCounts, projects: Projects, mirror: Mirror
+        self, catalog: Catalog, gate: Gate, counts: DownloadCounts, projects: Projects, mirrors: Mirrors
     ) -> None:
         self._catalog = catalog
         self._counts = counts
         self._gate = gate
         self._projects = projects
-        self._mirror = mirror
+        self._mirrors = mirrors
+
+    @property
+    def _mirror(self) -> Mirror:
+        return self._mirrors.built_in
 
     def recent(self, identity: Identity, index: IndexName) -> Sequence[ReleaseRecord]:
         """The newest releases, one of each project; one query where all of the newest may be read."""

@@ -48,7 +48,7 @@ class ProjectSearch:
     upstream may have what has not been found; it is not asked.
     """
 
-    def __init__(self, catalog: Catalog, gate: Gate, showing: Showing) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, showing: Callable[[], Showing]) -> None:
         self._catalog = catalog
         self._gate = gate
         self._showing = showing
@@ -77,7 +77,7 @@ class ProjectSearch:
             name = ProjectName.parse(text)
         except InvalidName:
             return None
-        show = self._showing.show(index, name, is_ours=False)
+        show = self._showing().show(index, name, is_ours=False)
         if show is Show.NOTHING or found.number > 1 or any(one.project == name for one in found.releases):
             return None
         if not self._gate.allows(identity, Permission.READ, name):

@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from pypicloud_lite.cli.config_file import config_option
-from pypicloud_lite.cli.mirror_files import check, prefetch
+from pypicloud_lite.cli.mirror_files import check, index_option, mirror_of, prefetch, require_upstream
 from pypicloud_lite.cli.operator import Operator, as_json, operating, readable_size, refuses_clearly
 from pypicloud_lite.cli.targets import json_option
 from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import NotFound, PpcError
 from pypicloud_lite.kernel.names import ProjectName
-from pypicloud_lite.mirror.eviction import Cached
+from pypicloud_lite.mirror.eviction import Cached, Eviction
+from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.settings import MirrorSettings
 from pypicloud_lite.settings.values import parse_size
 
@@ -37,13 +38,14 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 @main.command()
+@index_option
 @json_option
 @click.pass_obj
 @refuses_clearly
-def status(config: Path | None, *, json: bool) -> None:
+def status(config: Path | None, *, index: str | None, json: bool) -> None:
     """Say how the mirror is set up, how fresh it is, and what it holds."""
     with operating(config, COMMAND) as operator:
-        found = _status(operator)
+        found = _status(operator, mirror_of(operator, index))
     if json:
         as_json(found)
         return
@@ -58,13 +60,14 @@ def status(config: Path | None, *, json: bool) -> None:
         click.echo(f"{name.replace('_', ' ') + ':':<14} {shown if shown is not None else 'none'}")
 
 
-def _status(operator: Operator) -> dict[str, Any]:
+def _status(operator: Operator, mirror: Mirror) -> dict[str, Any]:
     services = operator.services
-    settings, mirror = services.settings.get(MirrorSettings), services.mirror
-    error, space = mirror.pages.last_error(), services.eviction.space()
+    settings = services.settings.get(MirrorSettings)
+    error, space = mirror.pages.last_error(), services.eviction.of(mirror.index).space()
     return {
+        "index": str(mirror.index),
         "fallback": str(settings.fallback),
-        "mirror": "on" if settings.is_on else "off",
+        "mirror": "on" if mirror.showing.has_index else "off",
         "upstreams": [upstream.name for upstream in mirror.upstreams],
         "pages": dict(mirror.pages.totals()),
         "last_error": None if error is None else f"{iso_utc(error[1])} {error[0]}",
@@ -78,21 +81,23 @@ def _status(operator: Operator) -> dict[str, Any]:
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="Every project of which there is a page.")
+@index_option
 @click.pass_obj
 @refuses_clearly
-def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) -> None:
+def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool, index: str | None) -> None:
     """Ask for projects now, however fresh their pages are."""
     if bool(names) == everything:
         raise click.UsageError("Name projects, or say --all")
     with operating(config, COMMAND) as operator:
-        mirror = operator.services.mirror
-        _require_mirror(operator)
+        mirror = mirror_of(operator, index)
+        require_upstream(mirror)
+        operator.services.first_rebuild().settle_trivial()
         wanted = [ProjectName.parse(name) for name in names] or mirror.pages.projects()
         failed = 0
         for project in wanted:
             before = mirror.pages.known(project)
             try:
-                if _is_ours(operator, project) and not mirror.showing.merges(project):
+                if _is_ours(operator, mirror, project) and not mirror.showing.merges(project):
                     raise NotFound("it is ours: the index upstream is not asked for it")
                 seen = mirror.pages.refresh(project)
             except PpcError as error:
@@ -114,6 +119,7 @@ def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool) ->
 @click.option("--unused-for", "days", type=click.IntRange(min=0), metavar="DAYS", help="Those not asked for that long.")
 @click.option("--all", "everything", is_flag=True, help="Every cached file.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@index_option
 @json_option
 @click.pass_obj
 @refuses_clearly
@@ -125,13 +131,15 @@ def evict(
     days: int | None,
     everything: bool,
     yes: bool,
+    index: str | None,
     json: bool,
 ) -> None:
     """Remove cached files; they come again when somebody wants them."""
     if sum((bool(names), room is not None, days is not None, everything)) != 1:
         raise click.UsageError("Name projects, or say --to SIZE, --unused-for DAYS or --all")
     with operating(config, COMMAND) as operator:
-        request = _Eviction(operator, names, 0 if everything else _size(room), days)
+        eviction = operator.services.eviction.of(mirror_of(operator, index).index)
+        request = _Eviction(operator, eviction, names, 0 if everything else _size(room), days)
         if not yes:
             _confirm(request.describe())
         gone = request.run()
@@ -146,24 +154,24 @@ def evict(
 @dataclass(frozen=True, slots=True)
 class _Eviction:
     operator: Operator
+    eviction: Eviction
     names: tuple[str, ...]
     room: int | None
     days: int | None
 
     def describe(self) -> str:
         if self.room is not None:
-            size = self.operator.services.eviction.space().size
+            size = self.eviction.space().size
             return f"of {readable_size(size)} all but {readable_size(self.room)}"
         return f"{len(self._named())} files"
 
     def _named(self) -> list[Cached]:
-        services = self.operator.services
         if self.days is not None:
-            return services.eviction.unused_since(services.clock() - timedelta(days=self.days))
-        return [file for name in self.names for file in services.eviction.files(ProjectName.parse(name))]
+            return self.eviction.unused_since(self.operator.services.clock() - timedelta(days=self.days))
+        return [file for name in self.names for file in self.eviction.files(ProjectName.parse(name))]
 
     def run(self) -> list[Cached]:
-        eviction, author = self.operator.services.eviction, self.operator.author
+        eviction, author = self.eviction, self.operator.author
         if self.room is not None:
             return eviction.evict(self.room, author)
         gone = self._named()
@@ -185,17 +193,11 @@ def _confirm(what: str) -> None:
     click.confirm(f"Remove {what}?", abort=True, err=True)
 
 
-def _is_ours(operator: Operator, project: ProjectName) -> bool:
+def _is_ours(operator: Operator, mirror: Mirror, project: ProjectName) -> bool:
     with operator.services.catalog.read(snapshot=False) as catalog:
-        found = operator.services.mirror.ours.find(catalog, project)
+        found = mirror.ours.find(catalog, project)
     found.require_known()
     return found.record is not None
-
-
-def _require_mirror(operator: Operator) -> None:
-    if not operator.services.mirror.upstreams:
-        raise NotFound("No index upstream is asked: set pypi.fallback = cache, or mirror.enabled = true")
-    operator.services.first_rebuild().settle_trivial()
 
 
 for command in (prefetch, check):

@@ -14,12 +14,32 @@ from packaging.tags import Tag, sys_tags
 from pypicloud_lite.cli.operator import Operator, as_json, operating, readable_size, refuses_clearly
 from pypicloud_lite.cli.targets import json_option
 from pypicloud_lite.kernel.errors import NotFound
+from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.mirror.service import Mirror
+from pypicloud_lite.mirror.showing import MIRROR_INDEX
 from pypicloud_lite.ops.prefetch.mirrored import Fetched, Mirrored, missing_of
 from pypicloud_lite.ops.prefetch.planning import Chosen, Plan, Planner, Taste
 from pypicloud_lite.ops.prefetch.wishes import read_wishes
 
 COMMAND = "ppc-mirror"
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def index_option(command: F) -> F:
+    """``--index``: which mirror the command is about."""
+    return click.option("--index", metavar="OWNER/NAME", help="Another mirror index than the built-in one.")(command)
+
+
+def mirror_of(operator: Operator, index: str | None) -> Mirror:
+    """The mirror that is meant; the built-in one, where none is named."""
+    mirrors = operator.services.mirrors
+    return mirrors.require(IndexName.parse(index) if index is not None else MIRROR_INDEX)
+
+
+def require_upstream(mirror: Mirror) -> None:
+    """NotFound where the mirror is off."""
+    if not mirror.upstreams:
+        raise NotFound("No index upstream is asked: set pypi.fallback = cache, or mirror.enabled = true")
 
 
 def _planning_options(command: F) -> F:
@@ -29,6 +49,7 @@ def _planning_options(command: F) -> F:
         click.option("--python", metavar="VERSION", help="Which Python markers and Requires-Python are for: 3.12."),
         click.option("--this-platform", is_flag=True, help="Of wheels only those that fit this machine and Python."),
         click.option("--no-sdists", is_flag=True, help="No source distributions."),
+        index_option,
         json_option,
     )
     for option in reversed(options):
@@ -41,16 +62,18 @@ def _planning_options(command: F) -> F:
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched.")
 @click.pass_obj
 @refuses_clearly
-def prefetch(config: Path | None, /, *, files: Sequence[Path], dry_run: bool, json: bool, **options: Any) -> None:
+def prefetch(
+    config: Path | None, /, *, files: Sequence[Path], dry_run: bool, index: str | None, json: bool, **options: Any
+) -> None:
     """Fetch what FILES name: requirements as pip has them, or a lock.
 
     Locks are pylock.toml, uv.lock, poetry.lock, pdm.lock and Pipfile.lock, by their names. Of a requirement that
     leaves a choice the highest version is taken, with all files that installers may choose from.
     """
     with operating(config, COMMAND) as operator:
-        if not operator.services.mirror.upstreams:
-            raise NotFound("No index upstream is asked: set pypi.fallback = cache, or mirror.enabled = true")
-        mirrored = _mirrored(operator, offline=False)
+        mirror = mirror_of(operator, index)
+        require_upstream(mirror)
+        mirrored = _mirrored(operator, mirror, offline=False)
         plan = _plan(mirrored, files, **options)
         fetched = Fetched()
         if not dry_run:
@@ -61,7 +84,7 @@ def prefetch(config: Path | None, /, *, files: Sequence[Path], dry_run: bool, js
                     bar.update(done - bar.pos)
 
                 fetched = mirrored.fetch(plan, operator.author, progress)
-            operator.services.mirror.usage.write()
+            mirror.usage.write()
     _tell_fetched(plan, fetched, as_document=json, dry_run=dry_run)
     sys.exit(1 if plan.unsatisfied or fetched.failed else 0)
 
@@ -71,13 +94,15 @@ def prefetch(config: Path | None, /, *, files: Sequence[Path], dry_run: bool, js
 @click.option("--offline", is_flag=True, help="Ask nobody: look only at what is here.")
 @click.pass_obj
 @refuses_clearly
-def check(config: Path | None, /, *, files: Sequence[Path], offline: bool, json: bool, **options: Any) -> None:
+def check(
+    config: Path | None, /, *, files: Sequence[Path], offline: bool, index: str | None, json: bool, **options: Any
+) -> None:
     """Check that what FILES name can be installed; with --offline, without the index upstream.
 
     Ends with 1 where something is missing.
     """
     with operating(config, COMMAND) as operator:
-        mirrored = _mirrored(operator, offline=offline)
+        mirrored = _mirrored(operator, mirror_of(operator, index), offline=offline)
         plan = _plan(mirrored, files, **options)
         missing = missing_of(plan, mirrored.is_here) if offline else {}
     problems = {str(one.wish): one.why for one in plan.unsatisfied}
@@ -92,10 +117,10 @@ def check(config: Path | None, /, *, files: Sequence[Path], offline: bool, json:
     sys.exit(1 if problems else 0)
 
 
-def _mirrored(operator: Operator, *, offline: bool) -> Mirrored:
+def _mirrored(operator: Operator, mirror: Mirror, *, offline: bool) -> Mirrored:
     services = operator.services
     services.first_rebuild().settle_trivial()
-    return Mirrored(services.mirror, services.catalog, services.storage, services.index, offline=offline)
+    return Mirrored(mirror, services.catalog, services.storage, services.index, offline=offline)
 
 
 def _plan(

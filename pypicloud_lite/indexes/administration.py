@@ -233,6 +233,7 @@ class Indexes:
                     return
                 projects = catalog.projects_named(name, "", "", 100)
             if not projects:
+                self._forget_mirror(name)
                 return
             for project in projects:
                 self._changes.remove(Selection(name, project.name), author)

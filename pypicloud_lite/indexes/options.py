@@ -21,6 +21,7 @@ from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 
 _MOST_TEXT = 10_000
 _MOST_ITEMS = 500
+_LONGEST_ADDRESS = 2000
 _LONGEST_EXPIRY = 10 * 365 * 24 * 3600
 _WORDS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 
@@ -132,7 +133,9 @@ def _address(name: str, value: object) -> str:
     text = _text(name, value)
     try:
         parts = urlsplit(text.strip())
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and len(text) <= _LONGEST_ADDRESS
+        # What has no meaning there is no part of it, and a port out of range is a ValueError.
+        valid = valid and parts.port != 0 and not (parts.query or parts.fragment) and text.strip().isprintable()
     except ValueError:
         valid = False
     if not valid or any(char.isspace() for char in text.strip()):

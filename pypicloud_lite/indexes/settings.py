@@ -11,7 +11,7 @@ from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.options import Kind, read_kind, read_options
 from pypicloud_lite.kernel.errors import ConfigError, InvalidName, InvalidRequest
 from pypicloud_lite.kernel.names import IndexName
-from pypicloud_lite.settings.declare import Settings
+from pypicloud_lite.settings.declare import Settings, Words
 from pypicloud_lite.settings.nearest import nearest
 
 _FAMILY = "index."
@@ -41,6 +41,15 @@ class IndexSettings(Settings):
         description=(
             "Who makes mirror indexes: admins, or owners, each for indexes of their own. The server then fetches from "
             "whatever address they give"
+        ),
+    )
+    mirror_hosts: Words = Field(
+        default=(),
+        alias="index.mirror_hosts",
+        json_schema_extra={"example": "devpi.example.com:3141"},
+        description=(
+            "Servers (HOST or HOST:PORT) that mirror indexes made by requests may reach though their addresses are "
+            "private; public ones need no line"
         ),
     )
     entries: Mapping[str, str] = Field(

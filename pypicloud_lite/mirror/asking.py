@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -17,8 +18,9 @@ from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import PpcError, UpstreamError, UpstreamNonsense, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import KnownPage, decode, follow
-from pypicloud_lite.mirror.page_store import PageRow, PageStore
+from pypicloud_lite.mirror.page_store import GONE, PageRow, PageStore
 from pypicloud_lite.mirror.rounds import Rounds, came_round_for
+from pypicloud_lite.mirror.terms import Terms
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.upstream.hashes import known
 from pypicloud_lite.upstream.hops import hops
@@ -38,14 +40,6 @@ _PAUSE_EMPTY = 2.0
 _FIRST_POLL, _LAST_POLL = 0.02, 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """In seconds: how long a page is believed, and for how long a name is not asked for that was not there."""
-
-    fresh: float = 600.0
-    missing: float = 60.0
-
-
 class Asking:
     """Brings what upstreams say of a project into its row."""
 
@@ -57,7 +51,7 @@ class Asking:
         catalog: Catalog,
         usage: Usage,
         clock: Clock,
-        times: Times,
+        terms: Terms,
         *,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -68,7 +62,7 @@ class Asking:
         self._catalog = catalog
         self._usage = usage
         self._clock = clock
-        self._times = times
+        self._terms = terms
         self._sleep = sleep
         self._monotonic = monotonic
         self._rounds = Rounds(monotonic)
@@ -79,10 +73,10 @@ class Asking:
         What an upstream failed to answer is told by the row; errors of the database pass through. On behalf of another
         server of this kind also ``CameRound``, where its own answer is missing; that is written down for nobody else.
         """
-        turn = self._claim(project)
+        begun, turn = self._clock(), self._claim(project)
         if turn is None:
             row = self._wait(project, _MOMENT if hops() else PATIENCE)
-            if row is not None and self._is_answered(row):
+            if row is not None and self._is_answered(row, begun):
                 return row
             turn = self._claim(project)
         if turn is not None:
@@ -134,10 +128,19 @@ class Asking:
         if came_round and others:
             self._rounds.remember(project, others)
             raise came_round_for(project)
-        self._store.settle_absent(project, self._clock(), self._times.missing)
+        if row.is_shown and self._terms.keeps_gone and self.has(row.upstream):
+            if row.error_kind != GONE:
+                _log.warning("a project is gone from an index upstream: its last links stay", project=str(project))
+            self._store.settle_gone(project, self._clock(), self._terms.fresh)
+        else:
+            self._store.settle_absent(project, self._clock(), self._terms.missing)
+
+    def has(self, upstream: str | None) -> bool:
+        """Whether it is one of those that are asked."""
+        return any(one.name == upstream for one in self._upstreams)
 
     def _settle(self, project: ProjectName, row: PageRow, upstream: str, said: UpstreamPage | NotModified) -> None:
-        validator, now, fresh = said.freshness.validator, self._clock(), self._times.fresh
+        validator, now, fresh = said.freshness.validator, self._clock(), self._terms.fresh
         if isinstance(said, UpstreamPage):
             page = self._followed(row, said)
         else:
@@ -156,7 +159,7 @@ class Asking:
         before = None if content is None else decode(said.project, content[0])
         page = follow(before, said, stored, self._clock())
         bare = [file.link.filename.value for file in page.files if not known(file.link.hashes)]
-        if bare:
+        if bare and not self._terms.takes_unhashed:
             _log.warning(
                 "an index upstream lists files without a hash: they are not shown, as nothing would tell wrong ones",
                 project=str(said.project),
@@ -174,7 +177,10 @@ class Asking:
     def _claim(self, project: ProjectName) -> str | None:
         return self._store.claim(project, self._clock(), _TURN_FOR_EACH * len(self._upstreams))
 
-    def _is_answered(self, row: PageRow) -> bool:
+    def _is_answered(self, row: PageRow, begun: datetime) -> bool:
+        """Whether there is an answer that may be believed, or one that came while this thread waited for it."""
+        if row.asking_until is None and row.checked_at is not None and row.checked_at >= begun:
+            return True
         return row.fresh_until is not None and self._clock() < row.fresh_until
 
     def _wait(self, project: ProjectName, patience: float) -> PageRow | None:

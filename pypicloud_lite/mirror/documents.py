@@ -26,8 +26,9 @@ from pypicloud_lite.kernel.errors import (
 )
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.mirror.fetching import Fetching, Wanted
-from pypicloud_lite.mirror.flights import Flights, WaitingRoom
+from pypicloud_lite.mirror.flights import Flights, Threads, WaitingRoom
 from pypicloud_lite.mirror.tables import mirror_metadata
+from pypicloud_lite.upstream.hashes import known
 from pypicloud_lite.upstream.port import Absent
 from pypicloud_lite.upstream.spans import SpanReader
 
@@ -54,14 +55,20 @@ class Documents:
     """Of one mirror index. Thread-safe; of all threads of a process one asks for a document."""
 
     def __init__(
-        self, database: Database, index: IndexName, fetching: Fetching, room: WaitingRoom, clock: Clock
+        self,
+        database: Database,
+        index: IndexName,
+        fetching: Fetching,
+        room: WaitingRoom,
+        clock: Clock,
+        threads: Threads,
     ) -> None:
         self._database = database
         self._index = index
         self._fetching = fetching
         self._room = room
         self._clock = clock
-        self._flights: Flights[Document] = Flights()
+        self._flights: Flights[Document] = Flights(threads)
 
     def read(self, wanted: Wanted, stored: Callable[[], bytes | None], *, whole: bool = True) -> Document:
         """METADATA of a wheel; ``NotFound`` where it has none, an ``UpstreamError`` where nobody answers.
@@ -70,7 +77,7 @@ class Documents:
         upstream does not send parts, the whole of it, which is then kept: ``stored`` reads METADATA of what is here.
         Without ``whole`` that is ``NotFound`` instead.
         """
-        kept = self._kept(wanted)
+        kept = self._kept(wanted) if known(wanted.file.link.hashes) else None
         if kept is not None:
             return kept
         with self._room.place():
@@ -84,8 +91,9 @@ class Documents:
             return connection.execute(delete(mirror_metadata).where(*old)).rowcount
 
     def _found(self, wanted: Wanted, stored: Callable[[], bytes | None], *, whole: bool) -> Document:
+        has_hash = bool(known(wanted.file.link.hashes))
         content = self._asked_for(wanted)
-        if content is None:
+        if content is None and has_hash:
             content = self._taken_out(wanted)
         if content is None and whole:
             self._fetching.bring(wanted).wait(_WHOLE_PATIENCE)
@@ -93,7 +101,9 @@ class Documents:
         if content is None:
             raise NotFound(f"{wanted.name} has no METADATA that could be read")
         document = Document(content, digests_of(content).sha256)
-        self._keep(wanted, document)
+        if has_hash:
+            # Else it could be that of another wheel tomorrow.
+            self._keep(wanted, document)
         return document
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,18 +29,23 @@ _f, _u = files.c, mirror_uses.c
 class Cached:
     """A cached file, as it goes."""
 
+    index: IndexName
     project: ProjectName
     filename: str
     size: int
 
 
 class Eviction:
-    """Of one mirror index; uploaded files are never touched."""
+    """Of the mirror indexes that ``indexes`` gives, all together; uploaded files are never touched."""
 
-    def __init__(self, database: Database, changes: Changes, index: IndexName) -> None:
+    def __init__(self, database: Database, changes: Changes, indexes: Callable[[], Sequence[IndexName]]) -> None:
         self._database = database
         self._changes = changes
-        self._index = index
+        self.indexes = indexes
+
+    def of(self, index: IndexName) -> Eviction:
+        """That of one index."""
+        return Eviction(self._database, self._changes, lambda: (index,))
 
     def space(self) -> Amount:
         """The room that cached files take; one query."""
@@ -73,8 +78,8 @@ class Eviction:
 
     def forget_uses(self) -> int:
         """Forget uses of files that are not here; how many there were."""
-        here = select(_f.filename).where(_f.index_name == str(self._index), _f.filename == _u.filename).exists()
-        statement = delete(mirror_uses).where(_u.index_name == str(self._index), ~here)
+        here = select(_f.filename).where(_f.index_name == _u.index_name, _f.filename == _u.filename).exists()
+        statement = delete(mirror_uses).where(_u.index_name.in_(self._names()), ~here)
         with self._database.write() as connection:
             return connection.execute(statement).rowcount
 
@@ -83,27 +88,27 @@ class Eviction:
         used = (_u.index_name == _f.index_name) & (_u.filename == _f.filename) & (_u.used_at < before)
         statement = self._select().join(mirror_uses, used).order_by(_u.used_at)
         with self._database.read(snapshot=False) as connection:
-            return [Cached(ProjectName(name), filename, size) for name, filename, size in connection.execute(statement)]
+            return [_cached(*row) for row in connection.execute(statement)]
 
     def remove(self, file: Cached, author: Author = EVICTION) -> None:
         """Remove one file from the cache; it comes again when somebody wants it."""
-        self._changes.remove(Selection(self._index, file.project, file.filename), author)
+        self._changes.remove(Selection(file.index, file.project, file.filename), author)
         with self._database.write() as connection:
             connection.execute(
-                delete(mirror_uses).where(_u.index_name == str(self._index), _u.filename == file.filename)
+                delete(mirror_uses).where(_u.index_name == str(file.index), _u.filename == file.filename)
             )
 
-    def remove_project(self, project: ProjectName, author: Author) -> list[Cached]:
+    def remove_project(self, index: IndexName, project: ProjectName, author: Author) -> list[Cached]:
         """Remove all cached files of a project; those that went."""
         gone = [
-            Cached(project, one.filename.value, one.size)
-            for one in self._changes.remove(Selection(self._index, project), author)
+            Cached(index, project, one.filename.value, one.size)
+            for one in self._changes.remove(Selection(index, project), author)
         ]
         names = [file.filename for file in gone]
         with self._database.write() as connection:
             for start in range(0, len(names), _AT_ONCE):
                 some = names[start : start + _AT_ONCE]
-                connection.execute(delete(mirror_uses).where(_u.index_name == str(self._index), _u.filename.in_(some)))
+                connection.execute(delete(mirror_uses).where(_u.index_name == str(index), _u.filename.in_(some)))
         return gone
 
     def files(self, project: ProjectName | None = None) -> list[Cached]:
@@ -112,7 +117,7 @@ class Eviction:
         if project is not None:
             statement = statement.where(projects.c.name == project.value)
         with self._database.read(snapshot=False) as connection:
-            return [Cached(ProjectName(name), filename, size) for name, filename, size in connection.execute(statement)]
+            return [_cached(*row) for row in connection.execute(statement)]
 
     def _oldest(self) -> Iterator[Cached]:
         """Some of those to go first. One that has no use written down has only just come."""
@@ -123,19 +128,26 @@ class Eviction:
             .limit(_AT_ONCE)
         )
         with self._database.read(snapshot=False) as connection:
-            for name, filename, size in connection.execute(statement).all():
-                yield Cached(ProjectName(name), filename, size)
+            for row in connection.execute(statement).all():
+                yield _cached(*row)
 
     def _select(self) -> Select[Any]:
         return (
-            select(projects.c.name, _f.filename, _f.size)
+            select(_f.index_name, projects.c.name, _f.filename, _f.size)
             .select_from(files.join(projects, projects.c.id == _f.project_id))
             .where(*self._mine())
         )
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
         return (
-            _f.index_name == str(self._index),
+            _f.index_name.in_(self._names()),
             _f.origin == Origin.CACHE.value,
             _f.manifest != ManifestState.REMOVING.value,
         )
+
+    def _names(self) -> list[str]:
+        return [str(index) for index in self.indexes()]
+
+
+def _cached(index: str, project: str, filename: str, size: int) -> Cached:
+    return Cached(IndexName.parse(index), ProjectName(project), filename, size)

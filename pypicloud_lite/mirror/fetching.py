@@ -25,9 +25,12 @@ from pypicloud_lite.kernel.errors import PpcError, UpstreamError, UpstreamUnavai
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import Known
 from pypicloud_lite.mirror.fetch_store import Elsewhere, FetchStore
+from pypicloud_lite.mirror.flights import Threads
+from pypicloud_lite.mirror.pinning import Pinning
 from pypicloud_lite.mirror.transfers import Transfer
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.storage.port import Spool, Storage, Tail
+from pypicloud_lite.upstream.hashes import known
 from pypicloud_lite.upstream.port import Upstream
 
 _log = structlog.get_logger("pypicloud_lite.mirror")
@@ -39,18 +42,21 @@ _TURN_TO_STORE = 300.0
 _PATIENCE = 10.0
 """Seconds that a process waits for one on another host, whose bytes it cannot read, before it asks by itself."""
 _POLL = 0.05
-_AT_ONCE = 64
-"""Files that one process brings at a time: each is a thread and a descriptor or two."""
 _LIMITS = Limits(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file as it is to come, from where, and on whose behalf."""
+    """A file as it is to come, from where, and on whose behalf. ``by_length``: it may come without a hash.
+
+    ``is_external``: clients are sent to the upstream for it.
+    """
 
     file: Known
     upstream: Upstream
     author: Author
+    by_length: bool = False
+    is_external: bool = False
 
     @property
     def name(self) -> str:
@@ -76,7 +82,9 @@ class Fetching:
         usage: Usage,
         clock: Clock,
         *,
-        admit: Admit = lambda _catalog: None,
+        pinning: Pinning,
+        threads: Threads,
+        admit: Admit,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,6 +95,8 @@ class Fetching:
         self._ingest = ingest
         self._usage = usage
         self._clock = clock
+        self._pinning = pinning
+        self._threads = threads
         self._admit = admit
         self._sleep = sleep
         self._monotonic = monotonic
@@ -99,7 +109,7 @@ class Fetching:
             transfer = self._transfers.get(wanted.key)
             if transfer is not None:
                 return transfer
-            if len(self._transfers) >= _AT_ONCE:
+            if not self._threads.take():
                 raise UpstreamUnavailable("Too many files are on their way here: try again in a moment", 2)
             transfer = self._transfers[wanted.key] = Transfer(wanted.name, wanted.file.link.size)
         arguments = (self._bring, wanted, transfer)
@@ -112,6 +122,7 @@ class Fetching:
             busy = UpstreamUnavailable("This server has too much to do: try again in a moment", 2)
             with self._lock:
                 self._transfers.pop(wanted.key, None)
+            self._threads.give_back()
             transfer.fail(busy)
             transfer.end()
             raise busy from error
@@ -136,6 +147,7 @@ class Fetching:
         finally:
             with self._lock:
                 self._transfers.pop(wanted.key, None)
+            self._threads.give_back()
             transfer.end()
 
     def _bring_or_follow(self, wanted: Wanted, transfer: Transfer) -> None:
@@ -179,7 +191,7 @@ class Fetching:
                 transfer.wrote(spool.size)
                 turn.renew_when_due()
 
-            fetched = wanted.upstream.fetch(link, take)
+            fetched = wanted.upstream.fetch(link, take, by_length=wanted.by_length)
             transfer.complete(fetched.size)
             self._usage.count(What.BYTES, fetched.size)
             turn.renew(_TURN_TO_STORE)
@@ -207,7 +219,9 @@ class Fetching:
             uploaded_at=wanted.file.uploaded_at,
             origin=Origin.CACHE,
         )
-        self._ingest.add(new, spool, wanted.author, lambda: False, self._admit)
+        kept = self._ingest.add(new, spool, wanted.author, lambda: False, self._admit)
+        if not known(link.hashes):
+            self._pinning.pin(filename, kept.record.digests.sha256)
 
     def _follow(self, wanted: Wanted, transfer: Transfer, other: Elsewhere, tail: Tail) -> None:
         """Tell this process's readers what another process of this host writes."""

@@ -17,10 +17,26 @@ _AT_ONCE = 32
 """Pieces of work that one process does at a time without anybody waiting."""
 
 
+class Threads:
+    """So many threads of a process may work at once for which nobody waits: of all mirrors together."""
+
+    def __init__(self, most: int = _AT_ONCE) -> None:
+        self._free = threading.Semaphore(most)
+
+    def take(self) -> bool:
+        """Whether there was one; it has to be given back."""
+        return self._free.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        """It has ended."""
+        self._free.release()
+
+
 class Flights(Generic[_T]):
     """For each key, whoever comes first does the work; who comes meanwhile waits for what comes of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: Threads | None = None) -> None:
+        self._threads = threads or Threads()
         self._lock = threading.Lock()
         self._under_way: dict[Hashable, Future[_T]] = {}
 
@@ -45,7 +61,7 @@ class Flights(Generic[_T]):
     def begin(self, key: Hashable, work: Callable[[], _T]) -> bool:
         """Do the work on a thread of its own, in the caller's context; False where it is under way, or too much is."""
         with self._lock:
-            if key in self._under_way or len(self._under_way) >= _AT_ONCE:
+            if key in self._under_way or not self._threads.take():
                 return False
             mine = self._under_way[key] = Future()
         arguments = (self._fly_alone, key, mine, work)
@@ -53,6 +69,7 @@ class Flights(Generic[_T]):
         try:
             thread.start()
         except RuntimeError as error:
+            self._threads.give_back()
             self._end(key)
             mine.set_exception(error)
             return False
@@ -63,6 +80,8 @@ class Flights(Generic[_T]):
             self._fly(key, mine, work)
         except Exception:  # noqa: BLE001  whoever waits has it from the future; nobody else is there
             return
+        finally:
+            self._threads.give_back()
 
     def _fly(self, key: Hashable, mine: Future[_T], work: Callable[[], _T]) -> _T:
         try:

@@ -1,4 +1,4 @@
-"""What is left of a mirror index that is no more."""
+"""All that is known by a mirror index that is no more."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from sqlalchemy import delete
 
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.kernel.names import IndexName
-from pypicloud_lite.mirror import tables
-
-_TABLES = (
-    tables.mirror_pages,
-    tables.mirror_names,
-    tables.mirror_fetches,
-    tables.mirror_metadata,
-    tables.mirror_uses,
-    tables.mirror_counts,
+from pypicloud_lite.mirror.tables import (
+    mirror_counts,
+    mirror_fetches,
+    mirror_metadata,
+    mirror_names,
+    mirror_pages,
+    mirror_uses,
 )
+
+_TABLES = (mirror_pages, mirror_names, mirror_metadata, mirror_uses, mirror_counts, mirror_fetches)
 
 
 def forget_mirror(database: Database, index: IndexName) -> None:
-    """Forget pages, names, METADATA and counts; the files themselves are the catalog's. A statement each."""
+    """Forget its pages with the digests that were seen first, names, METADATA, uses and counts; its files go apart."""
     for table in _TABLES:
         with database.write() as connection:
             connection.execute(delete(table).where(table.c.index_name == str(index)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -11,27 +12,46 @@ from pypicloud_lite.indexes.page_file import PageFile
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.mirror.codec import Known, KnownPage
 from pypicloud_lite.mirror.rules import Curation
+from pypicloud_lite.mirror.terms import Terms
 from pypicloud_lite.upstream.hashes import known
 
 _NO_METADATA: dict[str, str] = {}
+_TERMS = Terms()
 
 
-def listed(page: KnownPage, curation: Curation, now: datetime, index: IndexName | None) -> Iterator[PageFile]:
-    """Those that may be shown, under our own addresses in ``index``, or for None under the upstream's.
+def listed(
+    page: KnownPage,
+    curation: Curation,
+    now: datetime,
+    index: Callable[[Known], IndexName | None],
+    terms: Terms = _TERMS,
+) -> Iterator[PageFile]:
+    """Those that may be shown, under our own addresses in the index that ``index`` gives, or for None the upstream's.
 
-    A file without any hash is left out: nothing would tell it from a wrong one.
+    A file without any hash is left out, but where the terms are otherwise: nothing would tell it from a wrong one.
     """
     for file in page.files:
         link = file.link
-        if known(link.hashes) and curation.refusal(link.filename, file.uploaded_at, now) is None:
-            yield page_file(file, index)
+        is_sound = terms.takes_unhashed or bool(known(link.hashes))
+        if is_sound and curation.refusal(link.filename, file.uploaded_at, now) is None:
+            yield page_file(as_taken(file, terms), index(file))
+
+
+def as_taken(file: Known, terms: Terms) -> Known:
+    """A file as its mirror is to know it: without the METADATA that it is told not to ask for."""
+    if terms.takes_metadata or file.link.core_metadata is None:
+        return file
+    return replace(file, link=replace(file.link, core_metadata=None))
 
 
 def page_file(file: Known, index: IndexName | None) -> PageFile:
     """One of them, whatever the rules are."""
     link = file.link
     metadata = link.core_metadata
-    if metadata is None and index is not None and link.filename.is_wheel:
+    if not known(link.hashes) and index is not None:
+        # Only the whole file could tell, and that costs as much as installing it.
+        metadata = None
+    elif metadata is None and index is not None and link.filename.is_wheel:
         # We make it from the wheel.
         metadata = _NO_METADATA
     return PageFile(

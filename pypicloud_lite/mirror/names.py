@@ -15,7 +15,7 @@ from pypicloud_lite.db.turns import take_turn
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
 from pypicloud_lite.kernel.names import IndexName
-from pypicloud_lite.mirror.flights import Flights, WaitingRoom
+from pypicloud_lite.mirror.flights import Flights, Threads, WaitingRoom
 from pypicloud_lite.mirror.tables import mirror_names
 from pypicloud_lite.upstream.packed import merged, names_in
 from pypicloud_lite.upstream.port import NotModified, Upstream, UpstreamNames, Validator
@@ -46,14 +46,20 @@ class MirrorNames:
     """The names of one mirror index. Thread-safe; of all threads and processes one asks an upstream."""
 
     def __init__(
-        self, database: Database, index: IndexName, upstreams: Sequence[Upstream], room: WaitingRoom, clock: Clock
+        self,
+        database: Database,
+        index: IndexName,
+        upstreams: Sequence[Upstream],
+        room: WaitingRoom,
+        clock: Clock,
+        threads: Threads,
     ) -> None:
         self._database = database
         self._index = index
         self._upstreams = upstreams
         self._room = room
         self._clock = clock
-        self._flights: Flights[None] = Flights()
+        self._flights: Flights[None] = Flights(threads)
 
     def see(self, *, ask: bool = True) -> int:
         """Have the lists asked for where they are old, and give a number that changes with them.

@@ -30,7 +30,8 @@ class UpstreamState:
 class MirrorState:
     """One mirror index. Counts are those that the processes have written down, each by the minute.
 
-    ``quota`` is in bytes, None for none. ``last_error`` is what was not answered since, and when.
+    ``quota`` is in bytes, None for none; it is for ``space_of_all``, which is what all mirrors together take.
+    ``last_error`` is what was not answered since, and when.
     """
 
     index: IndexName
@@ -44,6 +45,7 @@ class MirrorState:
     week: Mapping[What, int]
     month: Mapping[What, int]
     space: Amount
+    space_of_all: Amount
     projects: int
     largest: Sequence[ProjectSpace]
     quota: int | None
@@ -75,16 +77,16 @@ class ProjectState:
 class MirrorOverview:
     """Asks the database, and no upstream."""
 
-    def __init__(self, mirror: Mirror, eviction: Eviction, catalog: Catalog, settings: MirrorSettings) -> None:
-        self._mirror = mirror
+    def __init__(self, eviction: Eviction, catalog: Catalog, settings: MirrorSettings) -> None:
         self._eviction = eviction
         self._catalog = catalog
         self._settings = settings
 
-    def state(self) -> MirrorState:
-        """All of it: six queries."""
-        mirror, settings = self._mirror, self._settings
+    def state(self, mirror: Mirror) -> MirrorState:
+        """All of it: six queries, or seven where there are other mirrors. The quota is that of all mirrors together."""
+        settings = self._settings
         totals = mirror.pages.totals()
+        own = self._eviction.of(mirror.index).space()
         with self._catalog.read(snapshot=False) as reader:
             space = reader.space(mirror.index, 0, _LARGEST)
         return MirrorState(
@@ -98,13 +100,14 @@ class MirrorOverview:
             last_error=mirror.pages.last_error(),
             week=mirror.usage.totals(7),
             month=mirror.usage.totals(30),
-            space=self._eviction.space(),
+            space=own,
+            space_of_all=self._eviction.space() if len(self._eviction.indexes()) > 1 else own,
             projects=space.projects,
             largest=space.largest,
             quota=settings.quota,
             warnings=settings.warnings,
         )
 
-    def project(self, name: ProjectName) -> ProjectState:
+    def project(self, mirror: Mirror, name: ProjectName) -> ProjectState:
         """One project: two queries."""
-        return ProjectState(name, self._mirror.pages.known(name), self._eviction.files(name))
+        return ProjectState(name, mirror.pages.known(name), self._eviction.of(mirror.index).files(name))

@@ -40,6 +40,10 @@ _LOOK = select(*_LIGHT).where(_p.index_name == bindparam("index_"), _p.project =
 _CONTENT = select(_p.content, _p.revision).where(_p.id == bindparam("id_"))
 
 
+GONE = "gone"
+"""The kind of error of a project that its upstream does not have any more, and whose last links are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageRow:
     """One project but for its files. ``error`` is why the last attempt brought nothing, if that is so."""
@@ -144,6 +148,23 @@ class PageStore:
             **_NO_ERROR,
         )
 
+    def settle_gone(self, project: ProjectName, now: datetime, fresh: float) -> None:
+        """There is no such project any more, and what was listed last stays shown: a page that is stale."""
+        self._settle(
+            project,
+            error="The index upstream does not have it any more: these are the last files that it listed",
+            error_kind=GONE,
+            error_at=now,
+            fresh_until=now + timedelta(seconds=fresh),
+        )
+
+    def rewrite(self, row: int, revision: int, page: KnownPage) -> bool:
+        """Write the page into the row of that id, if it is still as it was at that revision."""
+        statement = update(mirror_pages).where(_p.id == row, _p.revision == revision)
+        with self._database.write() as connection:
+            done = connection.execute(statement.values(content=encode(page), revision=secrets.randbits(62)))
+        return done.rowcount > 0
+
     def settle_error(self, project: ProjectName, error: UpstreamError, now: datetime, pause: float) -> None:
         """There was no answer: all stays as it was, and nobody asks again for ``pause`` seconds."""
         self._settle(
@@ -198,7 +219,7 @@ class PageStore:
         """What an upstream last failed to answer that it has not answered since."""
         statement = (
             select(_p.error, _p.error_at)
-            .where(_p.index_name == str(self._index), _p.error_at.is_not(None))
+            .where(_p.index_name == str(self._index), _p.error_at.is_not(None), _p.error_kind != GONE)
             .order_by(_p.error_at.desc())
             .limit(1)
         )

@@ -18,12 +18,13 @@ from pypicloud_lite.kernel.cache import Cache
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import UpstreamError, UpstreamUnavailable
 from pypicloud_lite.kernel.names import ProjectName
-from pypicloud_lite.mirror.asking import PATIENCE, Asking, Times
+from pypicloud_lite.mirror.asking import PATIENCE, Asking
 from pypicloud_lite.mirror.codec import KnownPage, decode
-from pypicloud_lite.mirror.flights import Flights, WaitingRoom
+from pypicloud_lite.mirror.flights import Flights, Threads, WaitingRoom
 from pypicloud_lite.mirror.page_store import PageRow, PageStore
 from pypicloud_lite.mirror.rounds import came_round_for
 from pypicloud_lite.mirror.rules import Curation
+from pypicloud_lite.mirror.terms import Terms
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.upstream.hops import came_by, hops
 
@@ -65,7 +66,9 @@ class MirrorPages:
         others_room: WaitingRoom,
         usage: Usage,
         clock: Clock,
-        times: Times,
+        terms: Terms,
+        *,
+        threads: Threads,
     ) -> None:
         self._store = store
         self._asking = asking
@@ -74,8 +77,8 @@ class MirrorPages:
         self._others_room = others_room
         self._usage = usage
         self._clock = clock
-        self._times = times
-        self._flights: Flights[PageRow] = Flights()
+        self._terms = terms
+        self._flights: Flights[PageRow] = Flights(threads)
         self._parsed: Cache[tuple[KnownPage, int]] = Cache(_PARSED_BYTES, _weight)
         self._lock = threading.Lock()
 
@@ -91,7 +94,7 @@ class MirrorPages:
             row = None
         if not ask or not self._curation.asks_for(project):
             return self._seen(row, now)
-        if row is None or row.fresh_until is None or now >= row.fresh_until:
+        if row is None or row.fresh_until is None or now >= row.fresh_until or self._is_of_another(row):
             if row is not None and self._may_be_shown_meanwhile(row, now):
                 self._usage.count(What.PAGE_HIT)
                 self._flights.begin((project, ()), partial(self._ask_for_all, project))
@@ -166,18 +169,25 @@ class MirrorPages:
         return bool(others) and row.is_shown and not set(others).isdisjoint(self.content(project, row)[0].came_by)
 
     def _may_be_shown_meanwhile(self, row: PageRow, now: datetime) -> bool:
-        if not row.is_shown or row.checked_at is None or row.fresh_until is None:
+        if not row.is_shown or row.checked_at is None or row.fresh_until is None or self._is_of_another(row):
             return False
-        return now < row.checked_at + timedelta(seconds=_BACKGROUND * self._times.fresh)
+        return now < row.checked_at + timedelta(seconds=_BACKGROUND * self._terms.fresh)
+
+    def _is_of_another(self, row: PageRow) -> bool:
+        """Whether its upstream is none of this mirror's any more, and those that are were not asked yet."""
+        return row.is_shown and row.error is None and not self._asking.has(row.upstream)
 
     def _seen(self, row: PageRow | None, now: datetime) -> Seen | None:
         if row is None or not row.is_shown:
             return None
-        is_old = row.checked_at is None or now - row.checked_at >= timedelta(seconds=self._times.fresh)
+        is_old = row.checked_at is None or now - row.checked_at >= timedelta(seconds=self._terms.fresh)
         return Seen(row, is_stale=is_old or row.error is not None)
 
     def _answered(self, row: PageRow, now: datetime) -> Seen | None:
         """A row that is not to be asked for now: shown, absent, or the error that keeps it from both."""
+        if row.is_shown and row.error is None and self._terms.fresh == 0:
+            # It was asked for just now, as it is each time.
+            return Seen(row, is_stale=False)
         if row.is_shown or (row.absent and row.error is None):
             return self._seen(row, now)
         if row.error is None:

@@ -15,11 +15,12 @@ from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import PermissionDenied
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.codec import Known
 from pypicloud_lite.mirror.documents import Document, Documents
 from pypicloud_lite.mirror.fetching import Fetching, Wanted
 from pypicloud_lite.mirror.flights import WaitingRoom
 from pypicloud_lite.mirror.identity import ServerName
-from pypicloud_lite.mirror.listing import listed
+from pypicloud_lite.mirror.listing import as_taken, listed
 from pypicloud_lite.mirror.names import MirrorNames
 from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.page_store import PageRow
@@ -27,6 +28,7 @@ from pypicloud_lite.mirror.pages import MirrorPages, Seen
 from pypicloud_lite.mirror.rounds import came_round_for
 from pypicloud_lite.mirror.rules import Curation
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Showing
+from pypicloud_lite.mirror.terms import Terms
 from pypicloud_lite.mirror.transfers import TransferReader
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.storage.port import Storage
@@ -36,6 +38,7 @@ from pypicloud_lite.upstream.port import Upstream
 
 _NAMES_KEPT = timedelta(days=1)
 _METADATA_KEPT = timedelta(days=180)
+_TERMS = Terms()
 _BUCKET = 600
 """Seconds: how late a file may be shown that has come of age."""
 
@@ -75,7 +78,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Mirror:
-    """The built-in mirror index, of its parts. Making it asks nobody."""
+    """One mirror index, of its parts. Making it asks nobody."""
 
     showing: Showing
     ours: Ours
@@ -91,6 +94,7 @@ class Mirror:
     catalog: Catalog
     storage: Storage
     clock: Clock
+    terms: Terms = _TERMS
     index: IndexName = MIRROR_INDEX
     lists_kept: bool = False
     """Whether its list of projects is of those that are known here, as the upstream's is not asked for."""
@@ -111,7 +115,7 @@ class Mirror:
         bucket = int(now.timestamp()) // _BUCKET if young else 0
         return Listing(
             upstream=row.upstream,
-            key=(row.revision, bucket, 0 if may_ask else self._revision(project)),
+            key=(row.revision, bucket, 0 if may_ask and not self.terms.is_external else self._revision(project)),
             is_stale=seen.is_stale,
             checked_at=row.checked_at,
             error=row.error,
@@ -122,11 +126,12 @@ class Mirror:
     def listed_names(self, *, may_ask: bool) -> tuple[int, Iterator[str]]:
         """A number that changes with the list of all projects, and their names in order, as they are read.
 
-        Names that are never asked for are not among them. An ``UpstreamError`` where no list is known.
+        Names that are never asked for are not among them. An ``UpstreamError`` where no list is known. A mirror that
+        fetches no such list has those of which it keeps a page.
         """
-        if self.lists_kept:
-            known = [project.value for project in self.pages.projects()]
-            return crc32("\n".join(known).encode()), iter(known)
+        if not self.terms.lists_names:
+            kept = [name.value for name in self.pages.projects() if self.curation.asks_for(name)]
+            return crc32("\n".join(kept).encode()), iter(kept)
         revision = self.names.see(ask=may_ask and not self.goes_round())
         names = self.names.names()
         if self.curation.names_nothing:
@@ -146,13 +151,18 @@ class Mirror:
             return None
         page, _ = self.pages.content(project, seen.row)
         file = page.file(filename)
-        if file is None or not known(file.link.hashes) or page.status == ProjectStatus.QUARANTINED:
+        if file is None or page.status == ProjectStatus.QUARANTINED:
+            return None
+        by_length = not known(file.link.hashes)
+        if by_length and not self.terms.takes_unhashed:
             return None
         refusal = self.curation.refusal(file.link.filename, file.uploaded_at, self.clock())
         if refusal is not None:
             raise FileWithheld(f"{refusal}. Ask an administrator of this index")
         upstream = next((one for one in self.upstreams if one.name == seen.row.upstream), None)
-        return None if upstream is None else Wanted(file, upstream, author)
+        if upstream is None:
+            return None
+        return Wanted(as_taken(file, self.terms), upstream, author, by_length, self.terms.is_external)
 
     def check_cached(self, record: FileRecord) -> None:
         """Raise :class:`FileWithheld` where a rule keeps back what is here already."""
@@ -208,20 +218,23 @@ class Mirror:
 
     def _read(self, project: ProjectName, seen: Seen, *, direct: bool, may_ask: bool) -> Read:
         page, _ = self.pages.content(project, seen.row)
-        files = listed(page, self.curation, self.clock(), None if direct else self.index)
-        if self.hides_metadata:
-            files = (replace(file, metadata=None) for file in files)
+        # What is not here would have to be fetched, or is had from the upstream.
+        is_external = self.terms.is_external and not direct
+        here = self._here(project) if is_external or not may_ask else frozenset()
+
+        def place(file: Known) -> IndexName | None:
+            return None if direct or (is_external and file.link.filename.value not in here) else self.index
+
+        files = listed(page, self.curation, self.clock(), place, self.terms)
         if not may_ask:
-            # What is not here would have to be fetched.
-            here = self._here(project)
             files = (file for file in files if file.filename.value in here)
         status = ProjectStatus(page.status) if page.status in set(ProjectStatus) else ProjectStatus.ACTIVE
         shown = () if status is ProjectStatus.QUARANTINED else tuple(files)
         return Read(shown, status, page.status_reason, page.serial or 0)
 
-    def _here(self, project: ProjectName) -> set[str]:
+    def _here(self, project: ProjectName) -> frozenset[str]:
         with self.catalog.read(snapshot=False) as catalog:
-            return {one.filename.value for one in catalog.files(self.index, project) if one.is_listed}
+            return frozenset(one.filename.value for one in catalog.files(self.index, project) if one.is_listed)
 
     def _revision(self, project: ProjectName) -> int:
         """It changes with what is here of the project."""

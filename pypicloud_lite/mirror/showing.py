@@ -25,23 +25,27 @@ class Show(Enum):
 
 
 class Showing:
-    """The rules, from the settings alone."""
+    """The rules of one mirror, from the settings alone; ``is_defined``: it has an upstream by its own definition."""
 
-    def __init__(self, settings: MirrorSettings, default: IndexName) -> None:
+    def __init__(
+        self, settings: MirrorSettings, default: IndexName, index: IndexName = MIRROR_INDEX, *, is_defined: bool = False
+    ) -> None:
         self._settings = settings
         self._default = default
+        self._index = index
+        self._is_defined = is_defined
         self._merged = NamePatterns(settings.merge)
         self._curation = settings.curation()
 
     @property
     def is_on(self) -> bool:
         """Whether anything of an upstream is ever shown."""
-        return self._settings.is_on or self._settings.fallback is not Fallback.NONE
+        return self.has_index or self._settings.fallback is not Fallback.NONE
 
     @property
     def has_index(self) -> bool:
         """Whether the mirror answers by its own address."""
-        return self._settings.is_on
+        return self._is_defined or self._settings.is_on
 
     def merges(self, project: ProjectName) -> bool:
         """Whether our own files of a project do not hide the upstream's."""
@@ -49,7 +53,7 @@ class Showing:
 
     def show_mirror(self, project: ProjectName) -> Show:
         """What the mirror itself shows of a project whose name is not ours."""
-        return Show.FILES if self._settings.is_on and self._curation.asks_for(project) else Show.NOTHING
+        return Show.FILES if self.has_index and self._curation.asks_for(project) else Show.NOTHING
 
     def show(self, index: IndexName, project: ProjectName, *, is_ours: bool) -> Show:
         """What ``index`` shows; ``is_ours``: the default index has the project, or keeps its name reserved.
@@ -58,9 +62,9 @@ class Showing:
         """
         if not self.is_on or not self._curation.asks_for(project) or (is_ours and not self.merges(project)):
             return Show.NOTHING
-        if index == MIRROR_INDEX:
+        if index == self._index:
             return self.show_mirror(project)
-        if index != self._default:
+        if index != self._default or self._index != MIRROR_INDEX:
             return Show.NOTHING
         match self._settings.fallback:
             case Fallback.NONE:

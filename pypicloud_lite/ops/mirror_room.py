@@ -7,7 +7,7 @@ from typing import Any
 
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidRequest
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.eviction import Cached, Eviction
 from pypicloud_lite.ops.running import Run, TaskRunner
 from pypicloud_lite.ops.tasks import Task, Tasks
@@ -24,8 +24,10 @@ class MirrorRoom:
         self._eviction = eviction
         self._quota = quota
 
-    def start(self, author: Author, project: ProjectName | None) -> None:
-        """Remove the cached files of a project, or for None those that nobody asked for the longest, above the quota.
+    def start(self, author: Author, index: IndexName, project: ProjectName | None) -> None:
+        """Remove the cached files of a project in a mirror index, or for None those of all that are above the quota.
+
+        Those that nobody asked for the longest go first.
 
         ``TaskRunning`` where any process is at it already. What goes comes again when somebody wants it.
         """
@@ -36,7 +38,7 @@ class MirrorRoom:
         def work(run: Run) -> Mapping[str, Any]:
             run.check()
             if project is not None:
-                return _report(project, self._eviction.remove_project(project, author))
+                return _report(project, self._eviction.remove_project(index, project, author))
             return _report(None, self._eviction.evict(quota or 0, author))
 
         self._runner.start(_KIND, author, "remove cached files", work)

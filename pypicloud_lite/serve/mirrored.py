@@ -42,13 +42,7 @@ class MirroredDownloads:
     """What stands for an address under which the catalog has nothing."""
 
     def __init__(
-        self,
-        catalog: Catalog,
-        gate: Gate,
-        mirrors: Mirrors,
-        downloads: Downloads,
-        registry: Registry,
-        default: IndexName,
+        self, catalog: Catalog, gate: Gate, mirrors: Mirrors, downloads: Downloads, default: IndexName
     ) -> None:
         self._catalog = catalog
         self._gate = gate
@@ -71,9 +65,9 @@ class MirroredDownloads:
         Without a ``spelling`` of its project the filename tells of it.
         """
         name, part = split_part(filename)
-        mirror = self._mirror_at(index)
-        project = self._project(identity, index, spelling, name) if mirror is not None else None
-        if project is None or mirror is None:
+        mirror = self._of(index)
+        project = self._project(identity, index, spelling, name) if mirror.showing.is_on else None
+        if project is None:
             return None
         with self._catalog.read(snapshot=False) as catalog:
             if spelling is None and name.isascii() and catalog.file(self._default, name) is not None:
@@ -94,32 +88,20 @@ class MirroredDownloads:
         return Coming(mirror, wanted, part) if wanted is not None and is_it else None
 
     def _project(self, identity: Identity, index: IndexName, spelling: str | None, filename: str) -> ProjectName | None:
-        """The project that is meant, if there is a mirror and the caller may read it."""
+        """The project that is meant, if the caller may read it."""
         try:
             project = ProjectName.parse(spelling) if spelling is not None else Filename.parse(filename).project
         except InvalidName:
             return None
         return project if self._gate.allows(identity, Permission.READ, project, index) else None
 
-    def _mirror_at(self, index: IndexName) -> Mirror | None:
-        """The mirror of that name; at the default index the built-in one, whose files it may show as its own."""
-        built_in = self._mirrors.built_in
-        if index == self._default:
-            return built_in if built_in.showing.is_on else None
-        return self._mirrors.of(index)
-
     def _shows(self, catalog: CatalogReader, mirror: Mirror, index: IndexName, project: ProjectName) -> bool:
-        """Whether the index shows the upstream's files of a project as its own; never what may be ours.
-
-        A file of a page with the upstream's own addresses is passed on too, to those who have our address of it.
-        """
+        """Whether the index shows the upstream's files of a project as its own; never what may be ours."""
         found = mirror.ours.find(catalog, project)
         ours = found.record
         if found.may_still_come or (ours is not None and ours.status is ProjectStatus.QUARANTINED):
             return False
-        is_ours = ours is not None and not self._registry.now().whitelists(project)
-        show = mirror.showing.show(index, project, is_ours=is_ours)
-        return show is Show.FILES or (show is Show.LINKS and index != self._default)
+        return mirror.showing.show(index, project, is_ours=ours is not None) is Show.FILES
 
     def open(self, coming: Coming) -> TransferReader:
         """The file from its first byte on, as it comes; see :meth:`Mirror.open`."""
@@ -133,18 +115,21 @@ class MirroredDownloads:
         """Raise where a file that was kept for the upstream is not passed on: by a rule, or as its name is ours now."""
         if record.origin is not Origin.CACHE:
             return
-        mirror = self._mirrors.of(record.index) or self._mirrors.built_in
+        mirror = self._of(record.index)
         mirror.check_cached(record)
         with self._catalog.read(snapshot=False) as catalog:
             ours = catalog.project(self._default, record.project)
-        allowed = mirror.showing.merges(record.project) or self._registry.now().whitelists(record.project)
-        if ours is not None and not allowed:
+        if ours is not None and not mirror.showing.merges(record.project):
             raise self._downloads.missing(record.filename.value)
 
     def hit(self, record: FileRecord) -> None:
         """A file is sent: count it, if it was kept for the upstream."""
         if record.origin is Origin.CACHE:
-            (self._mirrors.of(record.index) or self._mirrors.built_in).hit(record)
+            self._of(record.index).hit(record)
+
+    def _of(self, index: IndexName) -> Mirror:
+        """The mirror of that name; for an index that is none, that of which the default index shows something."""
+        return (self._mirrors.of(index) if index != self._default else None) or self._mirrors.built_in
 
     @staticmethod
     def _is_here(record: FileRecord | None, project: ProjectName) -> bool:

@@ -25,6 +25,7 @@ from pypicloud_lite.kernel.errors import (
     UpstreamError,
 )
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import FileWithheld, Listing, Mirror, Read
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Show
 from pypicloud_lite.serve.shown import Place, ShownFile
@@ -128,11 +129,15 @@ class Whole:
 class Projects:
     """Looks for projects of the default index."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, mirror: Mirror, index: IndexName) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, mirrors: Mirrors, index: IndexName) -> None:
         self._catalog = catalog
         self._gate = gate
-        self._mirror = mirror
+        self._mirrors = mirrors
         self._index = index
+
+    @property
+    def _mirror(self) -> Mirror:
+        return self._mirrors.built_in
 
     @property
     def upstream_address(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
@@ -13,7 +13,7 @@ from pypicloud_lite.indexes.definitions import Chain, Definitions
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.kernel.errors import NotFound, StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.mirror.ours import Ours
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 
@@ -52,19 +52,14 @@ class Resolved:
 class Resolver:
     """One query for all stages of a chain, however many: the definitions are known, or it tells that they changed."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        gate: Gate,
-        built_in: Mirror,
-        mirror_of: Callable[[IndexName], Mirror | None],
-        ours: Ours,
-    ) -> None:
+    def __init__(self, registry: Registry, gate: Gate, mirrors: Mirrors) -> None:
         self._registry = registry
         self._gate = gate
-        self._built_in = built_in
-        self.mirror_of = mirror_of
-        self._ours = ours
+        self._mirrors = mirrors
+
+    def mirror_of(self, index: IndexName) -> Mirror | None:
+        """The mirror of that name; see :meth:`Mirrors.of`."""
+        return self._mirrors.of(index)
 
     def chain(self, index: IndexName, reader: CatalogReader | None = None, revision: int = 0) -> Chain:
         """What the index shows; NotFound where there is no such index.
@@ -85,7 +80,7 @@ class Resolver:
         found = self._read(reader, index, name)
         stages = frozenset(found.chain.stages)
         held = [one for one in found.records if one.index in stages]
-        shown = self._mirrors(found, name, held)
+        shown = self._shown(found, name, held)
         if shown and not found.records and not found.is_whole:
             raise StillRebuilding.of_project(name)
         visible = [one for one in held if self._is_visible(identity, one, index)]
@@ -98,7 +93,7 @@ class Resolver:
         for _ in range(_ROUNDS):
             chain = definitions.chain(index)
             # Before the project is read: a rebuild that ends in between would have brought it.
-            is_whole = chain is None or not self._may_ask(chain) or self._ours.is_whole(reader)
+            is_whole = chain is None or not self._may_ask(chain) or self._mirrors.ours.is_whole(reader)
             stages = (*chain.stages, definitions.default) if chain is not None else (definitions.default,)
             revision, records = reader.holders(list(dict.fromkeys(stages)), name)
             known, definitions = definitions, self._registry.current(reader, revision)
@@ -110,26 +105,27 @@ class Resolver:
         return _Read(definitions, chain, records, is_whole)
 
     def _may_ask(self, chain: Chain) -> bool:
-        return bool(chain.mirrors) or (chain.index.is_default and self._built_in.showing.is_on)
+        return bool(chain.mirrors) or (chain.index.is_default and self._mirrors.built_in.showing.is_on)
 
     def _is_visible(self, identity: Identity, record: ProjectRecord, index: IndexName) -> bool:
         """What a base has is shown to those who may read it there."""
         return record.index == index or self._gate.allows(identity, Permission.READ, record.name, record.index)
 
-    def _mirrors(self, found: _Read, name: ProjectName, held: Sequence[ProjectRecord]) -> list[Shown]:
+    def _shown(self, found: _Read, name: ProjectName, held: Sequence[ProjectRecord]) -> list[Shown]:
         """Private hides public: a name of the chain, and of the default index, unless it is whitelisted."""
         shown: list[Shown] = []
-        showing = self._built_in.showing
+        built_in = self._mirrors.built_in
+        showing = built_in.showing
         chain, index = found.chain, found.chain.index
         if chain.asks_mirrors(name, is_private=bool(found.records) and not showing.merges(name)):
             for mirror in filter(None, map(self.mirror_of, chain.mirrors)):
                 how = mirror.showing.show_mirror(name)
                 if how is not Show.NOTHING:
                     shown.append(Shown(mirror, how))
-        if index.is_default and self._built_in.index not in chain.mirrors:
+        if index.is_default and built_in.index not in chain.mirrors:
             how = showing.show(index.name, name, is_ours=bool(held))
             if how is not Show.NOTHING:
-                shown.append(Shown(self._built_in, how))
+                shown.append(Shown(built_in, how))
         return shown
 
 

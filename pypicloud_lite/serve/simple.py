@@ -12,7 +12,8 @@ from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatu
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.errors import CameRound, NotFound, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.mirror.service import Listing, Mirror
+from pypicloud_lite.mirror.registry import Mirrors
+from pypicloud_lite.mirror.service import Listing
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.cache import Page, PageCache
 from pypicloud_lite.serve.negotiation import Representation
@@ -41,12 +42,12 @@ class Answer:
 class SimpleApi:
     """Pages of one catalog; a warm page of our own files costs one indexed query, and each mirror one or two more."""
 
-    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, resolver: Resolver, mirror: Mirror) -> None:
+    def __init__(self, catalog: Catalog, gate: Gate, cache: PageCache, resolver: Resolver, mirrors: Mirrors) -> None:
         self._catalog = catalog
         self._gate = gate
         self._cache = cache
         self._resolver = resolver
-        self._mirror = mirror
+        self._mirrors = mirrors
 
     def project(
         self, identity: Identity, index: IndexName, name: ProjectName, form: Representation, root: str
@@ -103,9 +104,9 @@ class SimpleApi:
 
     def came_by(self, answer: Answer | Moved) -> tuple[str, ...]:
         """The servers of this kind by which it comes to another one, this one last; nothing where none asks."""
-        if not self._mirror.showing.is_on or not hops() or isinstance(answer, Moved):
+        if not hops() or isinstance(answer, Moved) or not self._mirrors.are_any:
             return ()
-        return (*(answer.listing.came_by if answer.listing is not None else ()), self._mirror.server())
+        return (*(answer.listing.came_by if answer.listing is not None else ()), self._mirrors.built_in.server())
 
     def _files(self, holders: Sequence[ProjectRecord]) -> Mapping[IndexName, Sequence[FileRecord]]:
         if not holders:
@@ -119,7 +120,7 @@ class SimpleApi:
         None where the index is no mirror.
         """
         chain = self._resolver.chain(index)
-        mirror = self._resolver.mirror_of(index) if chain.index.is_mirror else None
+        mirror = self._mirrors.of(index) if chain.index.is_mirror else None
         if mirror is None:
             return None
         if not self._gate.may_read_somewhere(identity, index) and identity.is_authenticated:

@@ -217,7 +217,7 @@ class FileViews:
                 return self._send_coming(request, found, caching)
             except (HasCome, BlobNotFound):
                 # Ask again where it is now: here, or gone from here.
-                if wish.index != self._index and (here := _quietly(wish.find)) is not None:
+                if (here := _quietly(wish.find)) is not None:
                     return self._send(request, here, caching)
         raise self._downloads.missing(wish.filename)
 
@@ -234,6 +234,8 @@ class FileViews:
             document = self._mirrored.metadata(coming)
             headers.append(("ETag", f'"{document.sha256}"'))
             return respond("200 OK", [*headers, ("Content-Type", "text/plain; charset=utf-8")], document.content)
+        if coming.wanted.is_external:
+            return redirect(coming.wanted.file.link.url, permanent=False, cache_control="no-store")
         if coming.etag is not None:
             headers.append(("ETag", coming.etag))
             if matches(request.environ.get("HTTP_IF_NONE_MATCH"), coming.etag):

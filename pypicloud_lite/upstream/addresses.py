@@ -40,23 +40,26 @@ _RESOLVING = threading.BoundedSemaphore(32)
 class Doors:
     """The servers that an operator named: the upstream's own place, and others that it keeps files on.
 
-    ``own`` is the upstream's own scheme, host and port, which is named too unless it is not ``trusted``.
+    ``own`` is the upstream's own scheme, host and port; without ``trusts_own`` it was somebody else who named it.
     """
 
     own: Target
     others: frozenset[Place] = frozenset()
-    trusted: bool = True
+    trusts_own: bool = True
 
     def names(self, target: Target) -> bool:
         """Whether the operator named this place."""
-        return (self.trusted and target.place == self.own.place) or target.place in self.others
+        return (self.trusts_own and self._is_own(target)) or target.place in self.others
+
+    def _is_own(self, target: Target) -> bool:
+        return target.place == self.own.place
 
     def check(self, target: Target, before: Target | None) -> None:
         """Refuse a step to ``target``, whatever its address: from ``before``, or from the upstream itself."""
         came_safe = (before or self.own).scheme == "https"
         if target.scheme == "http" and came_safe:
             raise UpstreamAddressRefused(f"{self.own.server} leads from https to {target.server}: it is not followed")
-        if self.names(target):
+        if self.names(target) or self._is_own(target):
             return
         if target.scheme != "https":
             raise UpstreamAddressRefused(

@@ -105,7 +105,7 @@ class Exchange:
     ) -> None:
         self._peer = peer
         self._via = via
-        self._doors = Doors(peer.index, peer.file_hosts, trusted=peer.trusted)
+        self._doors = Doors(peer.index, peer.file_hosts, peer.is_trusted)
         self._connections = Connections(peer, self._doors, resolver)
         self._breakers = Breakers(peer.failures, peer.pause, monotonic)
         self._sleep = sleep

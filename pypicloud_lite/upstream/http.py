@@ -122,9 +122,10 @@ class HttpUpstream:
             pieces = bodies.bounded(answer.chunks(), answer.header("Content-Encoding"), limit)
             return read_names(pieces, answer.header("Content-Type"), freshness)
 
-    def fetch(self, link: Link, sink: Sink) -> Fetched:
+    def fetch(self, link: Link, sink: Sink, *, by_length: bool = False) -> Fetched:
         """As the port says; no file is larger than ``peer.file_bytes``."""
-        if not known(link.hashes):
+        has_hash = bool(known(link.hashes))
+        if not has_hash and not by_length:
             raise UpstreamNonsense(
                 f"{self.name} lists {link.filename} without a hash that is known here: nothing would tell a wrong file"
             )
@@ -135,6 +136,8 @@ class HttpUpstream:
         with self._named(str(link.filename)), self._exchange.get(_target(link), _IDENTITY, deadline, "file") as answer:
             _ok(answer)
             answer.refuse_longer(limit)
+            if not has_hash and link.size is None and answer.length is None:
+                raise UpstreamNonsense("It has neither a hash nor a length: nothing would tell a file that broke off")
             return _transfer(answer, link, sink, limit)
 
     def metadata(self, link: Link) -> bytes | Absent:

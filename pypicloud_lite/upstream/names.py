@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ from pypicloud_lite.kernel.names import ProjectName, shown
 from pypicloud_lite.upstream.html_list import HtmlList
 from pypicloud_lite.upstream.json_list import json_projects
 from pypicloud_lite.upstream.packed import Packer
-from pypicloud_lite.upstream.pages import HTML_TYPES, JSON_TYPES, api_version
+from pypicloud_lite.upstream.pages import HTML_TYPES, JSON_TYPES, api_version, looks_like_html
 from pypicloud_lite.upstream.port import Freshness, UpstreamNames
 
 _NORMAL = re.compile(r"[a-z0-9]++(?:-[a-z0-9]++)*+", re.ASCII)
@@ -28,6 +29,10 @@ def read_names(pieces: Iterable[bytes], content_type: str, freshness: Freshness)
     Memory does not grow with the page, and by little with the names: see :class:`Packer`.
     """
     kind = content_type.partition(";")[0].strip().lower()
+    pieces = iter(pieces)
+    if not kind:
+        first = next(pieces, b"")
+        pieces, kind = chain((first,), pieces), "text/html" if looks_like_html(first) else ""
     if kind in JSON_TYPES:
         found = _from_json(_decoded(pieces, "utf-8-sig"))
     elif kind in HTML_TYPES:

@@ -49,7 +49,7 @@ def read_page(document: Document, project: ProjectName, freshness: Freshness, se
     kind = kind.strip().lower()
     if kind in JSON_TYPES:
         page = _from_json(document, project)
-    elif kind in HTML_TYPES:
+    elif kind in HTML_TYPES or (not kind and looks_like_html(document.body)):
         page = _from_html(document, project, _charset(parameters))
     else:
         raise UpstreamNonsense(f"It is of type {shown(kind)}, not a page of an index")
@@ -79,6 +79,11 @@ class _Said:
     status_reason: str | None = None
     serial: int | None = None
     dropped: int = 0
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Whether what came without a type begins as HTML does: old and simple servers tell none."""
+    return body[:_LONGEST].lstrip().startswith(b"<")
 
 
 def _from_json(document: Document, project: ProjectName) -> _Said:

@@ -159,12 +159,13 @@ class Upstream(Protocol):
         lists nothing is taken for a list only where it says or looks as if it were one.
         """
 
-    def fetch(self, link: Link, sink: Sink) -> Fetched:
+    def fetch(self, link: Link, sink: Sink, *, by_length: bool = False) -> Fetched:
         """Send a file's bytes to ``sink`` as they come.
 
         Sizes and hashes are compared on the way, and the last piece is given only when all of them agree: a sink
         never gets the whole of a wrong file. ``UpstreamDigestMismatch`` when they do not. A link without any hash
-        that is known here is refused unasked, as nothing would tell a wrong file. What the sink raises passes
+        that is known here is refused unasked, as nothing would tell a wrong file; with ``by_length`` it is compared by
+        the length that its page or the answer tells, and refused where neither does. What the sink raises passes
         through and ends the transfer; what time it takes counts.
         """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -42,7 +42,7 @@ class Peer:
     ``index`` is its Simple API, ending in ``/``. Seconds bound whole exchanges (``names``: the list of all projects); a
     file has ``file_seconds`` and as long as it takes at ``file_rate`` bytes per second. After ``failures`` in a row a
     server is left alone for ``pause`` seconds. ``login`` and client certificate are for the index's own server only.
-    One that is not ``trusted`` was named by somebody other than the operator: its own place must be a public one too.
+    One that is not trusted was not named by the operator: it may have a public address alone.
     """
 
     index: Target
@@ -54,6 +54,7 @@ class Peer:
     proxy_login: Login | None = None
     no_proxy: str = ""
     file_hosts: frozenset[tuple[str, int]] = frozenset()
+    is_trusted: bool = True
     page_seconds: float = 10.0
     names_seconds: float = 120.0
     file_seconds: float = 60.0
@@ -135,7 +136,7 @@ class UpstreamSettings(Settings):
         """Each upstream; ConfigError lists every contradiction at once. Nothing is asked, and no file read."""
         problems: list[str] = []
         logins = self._logins(problems)
-        hosts = frozenset(place for word in self.file_hosts if (place := _place(word, problems)))
+        hosts = places(self.file_hosts, "upstream.file_hosts", problems)
         peers = [
             self._peer(target, login or logins.get(target.server), hosts, environ, problems)
             for target, login in self._indexes(problems)
@@ -147,6 +148,21 @@ class UpstreamSettings(Settings):
         if problems:
             raise ConfigError(*problems)
         return tuple(peers)
+
+    def peer_at(
+        self, url: str, hosts: frozenset[tuple[str, int]], environ: Mapping[str, str] = os.environ, *, is_trusted: bool
+    ) -> Peer:
+        """The upstream of a mirror index, by the whole address of its Simple API, which may hold a login.
+
+        It gets no login and no client certificate of the configuration. An ``UpstreamError`` or ``ValueError`` for what
+        is no address.
+        """
+        plain, login = _without_login(url)
+        index, problems = _simple(Target.parse(plain), adding=False), list[str]()
+        peer = self._peer(index, login, hosts, environ, problems)
+        if problems:
+            raise ConfigError(*problems)
+        return replace(peer, client_cert=None, client_key=None, is_trusted=is_trusted)
 
     def _indexes(self, problems: list[str]) -> list[tuple[Target, Login | None]]:
         bases, whole = self.base_url.get_secret_value().split(), self.url.get_secret_value().split()
@@ -268,13 +284,19 @@ def _simple(target: Target, *, adding: bool) -> Target:
     return Target(target.scheme, target.host, target.port, f"{path}/")
 
 
-def _place(word: str, problems: list[str]) -> tuple[str, int] | None:
+def places(words: Iterable[str], key: str, problems: list[str]) -> frozenset[tuple[str, int]]:
+    """Hosts and ports of a setting; without a port that of https."""
+    found = (_place(word, key, problems) for word in words)
+    return frozenset(place for place in found if place is not None)
+
+
+def _place(word: str, key: str, problems: list[str]) -> tuple[str, int] | None:
     try:
         target = Target.parse(f"https://{word}")
     except (ValueError, UpstreamError):
         target = None
     if target is None or target.resource != "/":
-        problems.append("upstream.file_hosts: write HOST or HOST:PORT, separated by spaces")
+        problems.append(f"{key}: write HOST or HOST:PORT, separated by spaces")
         return None
     return target.place
 

@@ -97,9 +97,8 @@ from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
-from pypicloud_lite.wiring.loading import storage_of
-from pypicloud_lite.wiring.mirroring import MirrorParts, mirror_chores, uploader
-from pypicloud_lite.wiring.people import create_root, directory, import_users, warn_without_admin
+from pypicloud_lite.wiring.mirroring import build_mirrors, mirror_chores, uploader
+from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
 """How long a password that was right is not hashed again, nor a directory or another server asked about it.
@@ -156,7 +155,6 @@ class Services:
     descriptions: Descriptions
     documents: ProjectDocuments
     downloads: Downloads
-    mirror: Mirror
     mirrors: Mirrors
     eviction: Eviction
     mirror_overview: MirrorOverview
@@ -167,6 +165,11 @@ class Services:
     runner: TaskRunner
     counter: DownloadCounter
     counts: DownloadCounts
+
+    @property
+    def mirror(self) -> Mirror:
+        """The built-in one."""
+        return self.mirrors.built_in
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -223,7 +226,7 @@ class Services:
             "write down refusals": self.refusals.write,
             "write down downloads": self.counter.write,
             "sum up old downloads": Thinning(self.database, self.clock).run,
-            **mirror_chores(self.mirrors, self.database, self.ingest.changes, settings.get(MirrorSettings)),
+            **mirror_chores(self.mirrors, self.eviction, settings.get(MirrorSettings)),
         }
         return Housekeeping(
             self.storage,
@@ -286,14 +289,13 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     pages = PageCache(settings.get(ServeSettings).page_cache)
     tasks = Tasks(database, clock)
     downloads = Downloads(catalog, gate)
-    parts = MirrorParts(settings, index, database, catalog, storage, ingest, clock, registry)
-    mirror = parts.built_in()
-    mirrors = Mirrors(mirror, registry, parts.named)
-    eviction, runner = Eviction(database, ingest.changes, mirror.index), TaskRunner(tasks)
-    projects = Projects(catalog, gate, mirror, index)
-    resolver = Resolver(registry, gate, mirror, mirrors.of, Ours(index, has_mirror=True))
+    mirrors = build_mirrors(settings, index, database, catalog, storage, ingest, registry, clock)
+    eviction, runner = Eviction(database, ingest.changes, mirrors.names), TaskRunner(tasks)
+    projects = Projects(catalog, gate, mirrors, index)
+    resolver = Resolver(registry, gate, mirrors)
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
+    indexes = build_indexes(settings, database, catalog, registry, gate, ingest.changes, access)
     attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
     return Services(
         settings=settings,
@@ -345,18 +347,17 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
-        simple=SimpleApi(catalog, gate, pages, resolver, mirror),
+        simple=SimpleApi(catalog, gate, pages, resolver, mirrors),
         lookup=ProjectLookup(catalog, gate, resolver),
         projects=projects,
         descriptions=Descriptions(catalog, gate, pages),
         documents=ProjectDocuments(projects, pages, index),
         downloads=downloads,
-        mirror=mirror,
         mirrors=mirrors,
         eviction=eviction,
-        mirror_overview=MirrorOverview(mirror, eviction, catalog, settings.get(MirrorSettings)),
+        mirror_overview=MirrorOverview(eviction, catalog, settings.get(MirrorSettings)),
         mirror_room=MirrorRoom(runner, tasks, eviction, settings.get(MirrorSettings).quota),
-        mirrored=MirroredDownloads(catalog, gate, mirrors, downloads, registry, index),
+        mirrored=MirroredDownloads(catalog, gate, mirrors, downloads, index),
         contents=Contents(storage),
         tasks=tasks,
         runner=runner,

@@ -238,7 +238,7 @@ def test_those_that_nobody_asked_for_the_longest_go_first_and_uploads_never(
 ) -> None:
     now = [NOW]
     catalog, usage = SqlCatalog(database, lambda: now[0]), Usage(database, MIRROR_INDEX, lambda: now[0])
-    eviction = Eviction(database, Changes(storage, catalog), MIRROR_INDEX)
+    eviction = Eviction(database, Changes(storage, catalog), lambda: [MIRROR_INDEX])
     for name in ("new", "old", "older", "oldest"):
         add(catalog, replace(file_record(f"{name}-1.0.tar.gz"), index=MIRROR_INDEX, origin=Origin.CACHE, size=100))
     add(catalog, replace(file_record("uploaded-1.0.tar.gz"), size=1000))

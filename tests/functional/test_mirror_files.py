@@ -312,7 +312,7 @@ def test_size_that_nobody_knows_before(make_mirror: MakeMirror, index: FakeIndex
 def test_more_files_than_a_process_brings_at_a_time_are_refused_at_once(
     make_mirror: MakeMirror, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pypicloud_lite.mirror.fetching._AT_ONCE", 1)
+    monkeypatch.setattr("pypicloud_lite.wiring.mirroring._FILES", 1)
     world = make_mirror()
     paths = [path_of(world, "large", LARGE), path_of(world, "demo", DEMO.filename)]
     data, going = index.projects["large"][LARGE].data, threading.Event()

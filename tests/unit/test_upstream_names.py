@@ -189,7 +189,14 @@ def test_html_that_lists_no_projects(body):
     assert found.names.count == 0
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/vnd.pypi.simple.v2+json", "image/png"])
+def test_no_type():
+    assert list(read(links("demo"), "").names) == ["demo"]
+    for body in (b'{"projects": []}', b"demo\n", b""):
+        with pytest.raises(UpstreamNonsense):
+            read(body, "")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/vnd.pypi.simple.v2+json", "image/png"])
 def test_other_types(kind):
     with pytest.raises(UpstreamNonsense):
         read(links("demo"), kind)

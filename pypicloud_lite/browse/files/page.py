@@ -20,6 +20,7 @@ from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import is_version, parse_version
 from pypicloud_lite.mirror.listing import page_file
+from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.serve.projects import Projects
@@ -101,11 +102,15 @@ class FileElsewhere:
 class FilePages:
     """Asks for one file; what the caller may not read leaves no trace in any answer."""
 
-    def __init__(self, gate: Gate, contents: Contents, projects: Projects, mirror: Mirror) -> None:
+    def __init__(self, gate: Gate, contents: Contents, projects: Projects, mirrors: Mirrors) -> None:
         self._gate = gate
         self._contents = contents
         self._projects = projects
-        self._mirror = mirror
+        self._mirrors = mirrors
+
+    @property
+    def _mirror(self) -> Mirror:
+        return self._mirrors.built_in
 
     def file(
         self, identity: Identity, author: Author, index: IndexName, name: ProjectName, version: str, filename: str
