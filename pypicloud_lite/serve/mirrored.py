@@ -9,7 +9,6 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, Origin, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
 from pypicloud_lite.kernel.filenames import Filename
@@ -48,7 +47,6 @@ class MirroredDownloads:
         self._gate = gate
         self._mirrors = mirrors
         self._downloads = downloads
-        self._registry = registry
         self._default = default
 
     def find(

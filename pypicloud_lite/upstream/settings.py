@@ -67,7 +67,6 @@ class Peer:
     attempts: int = 3
     failures: int = 5
     pause: float = 15.0
-    trusted: bool = True
 
     def proxy_headers(self) -> dict[str, str]:
         """What the proxy, and nobody else, is told."""
@@ -231,19 +230,6 @@ class UpstreamSettings(Settings):
             page_bytes=self.page_bytes,
             file_bytes=self.file_bytes,
         )
-
-    def peer_of(self, url: str, *, trusted: bool, environ: Mapping[str, str] = os.environ) -> Peer:
-        """A server at an address of somebody's, which may have credentials in it, asked as the others are.
-
-        ``UpstreamError`` where it is no address.
-        """
-        problems: list[str] = []
-        plain, login = _without_login(url.strip())
-        target = _simple(Target.parse(plain), adding=False)
-        hosts = frozenset(place for word in self.file_hosts if (place := _place(word, problems)))
-        own = login or self._logins(problems).get(target.server) if trusted else login
-        peer = self._peer(target, own, hosts, environ, problems)
-        return peer if trusted else replace(peer, trusted=False, client_cert=None, client_key=None)
 
     @property
     def _asks_environment(self) -> bool:

@@ -26,7 +26,7 @@ class Uploader:
     """Posts files. Redirects are not followed: what was sent is somebody's password."""
 
     def __init__(self, peer: Peer, resolver: Resolver = resolve) -> None:
-        self._doors = Doors(_NOWHERE, peer.file_hosts, trusted=False)
+        self._doors = Doors(_NOWHERE, peer.file_hosts, trusts_own=False)
         self._connections = Connections(peer, self._doors, resolver)
 
     def post(self, url: str, login: Login, file: Outgoing) -> Uploaded:

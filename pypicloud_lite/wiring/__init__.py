@@ -54,7 +54,6 @@ from pypicloud_lite.kernel.errors import ConfigError
 from pypicloud_lite.kernel.names import IndexName
 from pypicloud_lite.manage.listing import Listings
 from pypicloud_lite.mirror.eviction import Eviction
-from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.overview import MirrorOverview
 from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
@@ -97,8 +96,9 @@ from pypicloud_lite.wiring.folders import disk_of, folder_of
 from pypicloud_lite.wiring.indexing import build_indexes, registry_of
 from pypicloud_lite.wiring.loading import load_raw as load_raw
 from pypicloud_lite.wiring.loading import load_settings as load_settings
+from pypicloud_lite.wiring.loading import storage_of
 from pypicloud_lite.wiring.mirroring import build_mirrors, mirror_chores, uploader
-from pypicloud_lite.wiring.people import add_root, directory, import_users, warn_without_admin
+from pypicloud_lite.wiring.people import create_root, directory, import_users, warn_without_admin
 
 PROVED_SECONDS = 60.0
 """How long a password that was right is not hashed again, nor a directory or another server asked about it.
@@ -295,7 +295,6 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     resolver = Resolver(registry, gate, mirrors)
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
-    indexes = build_indexes(settings, database, catalog, registry, gate, ingest.changes, access)
     attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
     return Services(
         settings=settings,

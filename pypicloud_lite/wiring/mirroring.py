@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.db.engine import Database
-from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.indexes.settings import IndexSettings
