@@ -11,7 +11,8 @@ from pypicloud_lite.catalog.model import IndexRow
 from pypicloud_lite.catalog.port import Catalog, CatalogReader, CatalogWriter
 from pypicloud_lite.indexes.changes import Changes, Selection
 from pypicloud_lite.indexes.definitions import Definitions
-from pypicloud_lite.indexes.model import IndexDefinition, Source, without_credentials
+from pypicloud_lite.indexes.masking import unmasked
+from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.options import Kind, items, option, read_options
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
@@ -90,8 +91,10 @@ class Indexes:
         if not is_owner_there:
             raise NotFound(f"There is no user {shown(name.owner)} who could own {name}: add the user first")
         options = read_options(given, kind)
-        if kind is Kind.MIRROR and "mirror_url" not in options:
-            raise InvalidRequest("A mirror index needs mirror_url: the address of the index that it shows")
+        if kind is Kind.MIRROR:
+            if "mirror_url" not in options:
+                raise InvalidRequest("A mirror index needs mirror_url: the address of the index that it shows")
+            options["mirror_url"] = unmasked(options["mirror_url"], None)
         new = IndexDefinition(name, kind, options)
         self._clear(name, author)
 
@@ -188,10 +191,8 @@ class Indexes:
         taken_away = {name for name, value in given.items() if value is None or value == ""}
         kept = {name: value for name, value in current.options.items() if name not in taken_away}
         options = {**kept, **read_options(given, current.kind)}
-        before = current.options.get("mirror_url")
-        if before is not None and options.get("mirror_url") == without_credentials(before):
-            # What was told without the password comes back without it.
-            options["mirror_url"] = before
+        if current.is_mirror and "mirror_url" in options:
+            options["mirror_url"] = unmasked(options["mirror_url"], current.get("mirror_url"))
         if current.is_default and (wrong := options.keys() & {"acl_upload", "acl_read", "acl_force"}):
             raise InvalidRequest(
                 f"{min(wrong)} has no effect in the default index {current.name}: its rights are the server's rules"

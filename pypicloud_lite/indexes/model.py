@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pypicloud_lite.access.model import IndexRules
+from pypicloud_lite.indexes.masking import masked
 from pypicloud_lite.indexes.options import OPTIONS, Kind
 from pypicloud_lite.kernel.names import IndexName
 
@@ -86,21 +87,14 @@ class IndexDefinition:
         )
 
     def shown(self) -> dict[str, Any]:
-        """``type`` and every option that is set or has a value without being set, as JSON."""
+        """``type`` and every option that is set or has a value without being set, as JSON; no login of a mirror."""
         told: dict[str, Any] = {"type": self.kind.value}
         for one in OPTIONS.values():
             value = self.get(one.name) if self.kind in one.kinds else None
             if value is not None:
                 told[one.name] = list(value) if one.is_list else value
         if "mirror_url" in told:
-            told["mirror_url"] = without_credentials(told["mirror_url"])
+            told["mirror_url"] = masked(told["mirror_url"])
         if self.is_default:
             del told["acl_upload"], told["acl_toxresult_upload"]
         return told
-
-
-def without_credentials(address: str) -> str:
-    """An address as it may be shown; byte for byte where there are none in it."""
-    scheme, separator, rest = address.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"

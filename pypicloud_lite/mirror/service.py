@@ -58,7 +58,7 @@ class Listing:
     """
 
     upstream: str | None
-    key: tuple[int, int, int]
+    key: tuple[int, int, int, int]
     is_stale: bool
     checked_at: datetime | None
     error: str | None
@@ -113,9 +113,10 @@ class Mirror:
         row, now = seen.row, self.clock()
         young = row.newest_at is not None and self.curation.is_too_young(project, row.newest_at, now)
         bucket = int(now.timestamp()) // _BUCKET if young else 0
+        hangs_on_here = self.terms.is_external or not may_ask
         return Listing(
             upstream=row.upstream,
-            key=(row.revision, bucket, 0 if may_ask and not self.terms.is_external else self._revision(project)),
+            key=(row.revision, bucket, hash(self.terms), self._revision(project) if hangs_on_here else 0),
             is_stale=seen.is_stale,
             checked_at=row.checked_at,
             error=row.error,

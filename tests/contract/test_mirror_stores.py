@@ -20,12 +20,14 @@ from pypicloud_lite.db.migrate import upgrade
 from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.kernel.errors import UpstreamTimedOut
 from pypicloud_lite.kernel.filenames import Filename
-from pypicloud_lite.kernel.names import ProjectName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.codec import Known, KnownPage, decode
 from pypicloud_lite.mirror.eviction import Eviction
 from pypicloud_lite.mirror.fetch_store import FetchStore
+from pypicloud_lite.mirror.forgetting import forget_mirror
 from pypicloud_lite.mirror.identity import ServerName
-from pypicloud_lite.mirror.page_store import PageStore
+from pypicloud_lite.mirror.page_store import GONE, PageStore
+from pypicloud_lite.mirror.pinning import Pinning
 from pypicloud_lite.mirror.showing import MIRROR_INDEX
 from pypicloud_lite.mirror.usage import Usage, What
 from pypicloud_lite.storage.backends.local import LocalSettings, LocalStorage
@@ -122,6 +124,41 @@ def test_what_was_known_of_a_project_outlives_its_absence(pages: PageStore) -> N
     row = pages.look(DEMO)
     assert (row.is_shown, row.absent, row.has_content) == (False, True, True)
     assert pages.prune(NOW + timedelta(days=365)) == 0
+
+
+def test_project_that_is_gone_is_shown_on_and_is_no_failure(pages: PageStore) -> None:
+    pages.claim(DEMO, NOW, 30)
+    pages.settle_page(DEMO, page("demo-1.0.tar.gz"), "here", Validator('"1"'), NOW, 600)
+    pages.settle_gone(DEMO, NOW + timedelta(hours=1), 600)
+    row = pages.look(DEMO)
+    assert (row.is_shown, row.error_kind, row.checked_at) == (True, GONE, NOW)
+    assert (row.validator, row.fresh_until) == (Validator('"1"'), NOW + timedelta(hours=1, seconds=600))
+    assert (pages.last_error(), pages.totals(NOW)["stale"]) == (None, 1)
+    pages.settle_unchanged(DEMO, NOTHING, NOW, 600)
+    assert pages.look(DEMO).error is None
+
+
+def test_page_is_rewritten_only_as_it_was_read(pages: PageStore) -> None:
+    pages.claim(DEMO, NOW, 30)
+    pages.settle_page(DEMO, page("demo-1.0.tar.gz"), "here", NOTHING, NOW, 600)
+    row = pages.look(DEMO)
+    assert pages.rewrite(row.id, row.revision, page("demo-1.0.tar.gz", size=2))
+    after = pages.look(DEMO)
+    assert after.revision != row.revision
+    assert not pages.rewrite(row.id, row.revision, page("demo-1.0.tar.gz", size=3))
+    content, _ = pages.content(after)
+    assert decode(DEMO, content) == page("demo-1.0.tar.gz", size=2)
+
+
+def test_digest_of_a_file_that_had_none_is_pinned(pages: PageStore) -> None:
+    bare, other = (Filename.parse(name) for name in ("demo-1.0.tar.gz", "demo-2.0.tar.gz"))
+    Pinning(pages).pin(bare, "b" * 64)
+    pages.claim(DEMO, NOW, 30)
+    links = [Link(one, f"https://example.com/{one}") for one in (bare, other)]
+    pages.settle_page(DEMO, KnownPage(DEMO, tuple(Known(link, NOW) for link in links)), "here", NOTHING, NOW, 600)
+    Pinning(pages).pin(bare, "b" * 64)
+    content, _ = pages.content(pages.look(DEMO))
+    assert [file.link.hashes for file in decode(DEMO, content).files] == [{"sha256": "b" * 64}, {}]
 
 
 def test_names_that_nobody_has_are_forgotten_after_a_while(pages: PageStore) -> None:
@@ -253,6 +290,31 @@ def test_those_that_nobody_asked_for_the_longest_go_first_and_uploads_never(
     assert eviction.space() == Amount(0, 0)
     with catalog.read() as reader:
         assert reader.reserved(MIRROR_INDEX).filenames == 0
+
+
+def test_mirrors_make_room_together_and_one_is_forgotten_alone(database: Database, storage: LocalStorage) -> None:
+    catalog, other = SqlCatalog(database, lambda: NOW), IndexName("acme", "other")
+    both = Eviction(database, Changes(storage, catalog), lambda: [MIRROR_INDEX, other])
+    for number, index in enumerate((MIRROR_INDEX, other)):
+        add(catalog, replace(file_record("demo-1.0.tar.gz"), index=index, origin=Origin.CACHE, size=100))
+        usage = Usage(database, index, lambda number=number: NOW + timedelta(hours=number))
+        usage.used("demo-1.0.tar.gz")
+        usage.used("gone-1.0.tar.gz")
+        usage.count(What.HIT)
+        usage.write()
+        pages = PageStore(database, index)
+        pages.claim(DEMO, NOW, 30)
+        pages.settle_page(DEMO, page("demo-1.0.tar.gz"), "here", NOTHING, NOW, 600)
+    assert both.forget_uses() == 2
+    assert (both.space(), both.of(other).space()) == (Amount(2, 200), Amount(1, 100))
+    assert [(one.index, one.filename) for one in both.evict(150)] == [(MIRROR_INDEX, "demo-1.0.tar.gz")]
+    assert both.of(MIRROR_INDEX).files() == []
+    forget_mirror(database, other)
+    assert PageStore(database, other).look(DEMO) is None
+    assert Usage(database, other, lambda: NOW).totals(7)[What.HIT] == 0
+    assert both.unused_since(NOW + timedelta(days=1)) == []
+    assert PageStore(database, MIRROR_INDEX).look(DEMO) is not None
+    assert [one.index for one in both.files()] == [other]
 
 
 def test_server_has_one_name_whoever_asks_first(database: Database) -> None:

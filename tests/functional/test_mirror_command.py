@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pypicloud_lite.cli.mirror import main
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.live import write_config
-from pypicloud_lite.testing.upstream_server import FakeIndex, Fault
+from pypicloud_lite.testing.upstream_server import FakeIndex, Fault, upstream_server
 from pypicloud_lite.testing.world import World, user_settings
 
 APP = build_wheel("app", "1.0", requires_dist=["lib>=1", "extra-lib; extra == 'more'", "old; python_version < '3'"])
@@ -221,3 +221,24 @@ def test_without_an_upstream_it_says_what_to_set(tmp_path: Path, requirements: C
     for words in (["refresh", "lib"], ["prefetch", str(requirements("lib\n"))]):
         done = CliRunner().invoke(main, ["-c", str(config), *words])
         assert (done.exit_code, "pypi.fallback = cache" in done.output) == (1, True)
+
+
+def test_another_mirror_than_the_built_in_one(config: Path, run: Run, requirements: Callable[..., Path]) -> None:
+    lib = build_wheel("lib", "7.0")
+    with upstream_server() as second:
+        second.add("lib", lib.filename, lib.data, lib.metadata)
+        text = f"index.acme/two.type = mirror\nindex.acme/two.mirror_url = {second.index}\n"
+        config.write_text(config.read_text("utf-8") + text, "utf-8")
+        wanted, two = requirements("lib"), ("--index", "acme/two")
+        run("refresh", *two, "lib")
+        run("prefetch", *two, wanted)
+        assert set(second.paths()) == {"/simple/lib/", f"/files/lib/{lib.filename}"}
+        assert "1 releases can be installed" in run("check", *two, "--offline", wanted).output
+        run("check", "--offline", wanted, status=1)
+        told = json.loads(run("status", *two, "--json").stdout)
+        assert (told["index"], told["upstreams"], told["files"]) == ("acme/two", [second.index], 1)
+        assert json.loads(run("status", "--json").stdout)["files"] == 0
+        assert run("evict", "--all", "--yes").output.startswith("0 files")
+        assert lib.filename in run("evict", *two, "lib", "--yes").output
+    for wrong, status in (("acme/three", 1), ("root/main", 1), ("nonsense", 2)):
+        assert wrong in run("status", "--index", wrong, status=status).output

@@ -66,6 +66,21 @@ def test_t24_the_own_server_may_be_inside_but_never_where_secrets_are(text, allo
             doors.check_address(Target.parse(other), ip_address(text))
 
 
+def test_index_that_somebody_else_named_is_outside_unless_the_operator_names_it_too():
+    untrusted = Doors(INNER, frozenset(), trusts_own=False)
+    for text in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "fd12::1"):
+        with pytest.raises(UpstreamAddressRefused):
+            untrusted.check_address(INNER, ip_address(text))
+    untrusted.check_address(INNER, ip_address("1.1.1.1"))
+    untrusted.check(INNER, None)
+    with pytest.raises(UpstreamAddressRefused):
+        untrusted.check_name(Target.parse("http://localhost/simple/"))
+    named = Doors(INNER, frozenset({INNER.place}), trusts_own=False)
+    named.check_address(INNER, ip_address("10.0.0.1"))
+    with pytest.raises(UpstreamAddressRefused):
+        named.check_address(INNER, ip_address("169.254.169.254"))
+
+
 def test_an_address_that_the_operator_wrote_is_the_operators_word():
     own = Target.parse("http://169.254.1.1/simple/")
     Doors(own).check_address(own, ip_address("169.254.1.1"))
