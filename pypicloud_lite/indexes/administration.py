@@ -167,8 +167,6 @@ class Indexes:
             catalog.drop_index(name)
         self._registry.changed()
         self._clear(name, author)
-        if index.is_mirror:
-            self._forget_mirror(name)
 
     def require_removable(self, owner: str) -> Sequence[IndexDefinition]:
         """The indexes of somebody who is to go; PermissionDenied where one of them is not volatile."""
