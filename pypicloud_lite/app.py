@@ -19,6 +19,7 @@ from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
 from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.indexes.mounting import NamedIndexPages
 from pypicloud_lite.browse.manage.mirror.views import MirrorManagement, MirrorServices
 from pypicloud_lite.browse.manage.projects.curation import Curation
 from pypicloud_lite.browse.manage.projects.views import CurationPages, CurationServices
@@ -124,8 +125,9 @@ def _mount(config: Configurator, services: Services) -> None:
     identity = RequestIdentity(services.logins)
     projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirror)
     searching = ProjectSearch(services.catalog, services.gate, services.mirror.showing)
-    browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
-    pages.mount(config, Greeting(identity))
+    named = NamedIndexPages(services, identity, base_url, promotion=None)
+    browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url, named.choices)
+    pages.mount(config, Greeting(identity, named.has_any))
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(
         services.downloads,
@@ -166,21 +168,21 @@ def _mount(config: Configurator, services: Services) -> None:
     # pypiserver's addresses: its clients' lock files and requirements name them
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{_PATH}", GET=files.in_folder)
-    _mount_pages(add, services, identity, browse)
+    _mount_pages(add, services, identity, browse, named)
     _mount_account(add, services, identity)
     _mount_api(config, services, identity, files, uploads)
     add("health", "/health", "/health/", GET=health.whole)
     add("health.live", "/health/live", GET=health.live)
     add("health.ready", "/health/ready", GET=health.ready)
-    _mount_indexes(
-        add, services, identity, Others(simple.named_projects, simple.named_projects, uploads.upload), files, simple
-    )
+    _mount_indexes(add, services, identity, Others(simple.named_projects, named.page, uploads.upload), files, simple)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{_PROJECT}/", f"/{_PROJECT}", GET=simple.root_project)
 
 
-def _mount_pages(add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews) -> None:
-    add("page", *_with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), GET=browse.project)
+def _mount_pages(
+    add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews, named: NamedIndexPages
+) -> None:
+    named.mount(add, _with_slash(f"/project/{_PROJECT}", f"/project/{_PROJECT}/{_VERSION}"), browse.project)
     one_file = FilePages(services.gate, services.contents, services.projects, services.mirror)
     inside = FilePageViews(one_file, identity, services.index)
     add("page.file", *_with_slash(f"/project/{_PROJECT}/{_VERSION}/{_FILE}"), GET=inside.file)

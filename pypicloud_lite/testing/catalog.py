@@ -11,6 +11,7 @@ from pypicloud_lite.catalog.model import (
 from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.testing.catalog_changes import ChangesContract
 from pypicloud_lite.testing.catalog_curation import CurationContract
+from pypicloud_lite.testing.catalog_index_lists import IndexListsContract
 from pypicloud_lite.testing.catalog_questions import QuestionsContract
 from pypicloud_lite.testing.catalog_releases import ReleasesContract
 from pypicloud_lite.testing.catalog_restore import RestoreContract
@@ -103,6 +104,7 @@ class ScopesContract(CatalogFixtures):
 
 
 class CatalogContract(
+    IndexListsContract,
     QuestionsContract,
     ReleasesContract,
     SearchContract,
