@@ -17,6 +17,7 @@ from pypicloud_lite.app.named import mount_named
 from pypicloud_lite.app.pages import mount_account, mount_pages
 from pypicloud_lite.app.patterns import DIGEST, FILE, INDEX, PATH, PROJECT, UPLOAD_PATHS, VERSION, with_slash
 from pypicloud_lite.browse.greeting import Greeting
+from pypicloud_lite.browse.indexes.mounting import NamedIndexPages
 from pypicloud_lite.browse.projects import ProjectPages
 from pypicloud_lite.browse.search import ProjectSearch
 from pypicloud_lite.browse.views import BrowseViews
@@ -109,8 +110,9 @@ def _mount(config: Configurator, services: Services) -> None:
     identity = RequestIdentity(services.logins)
     projects = ProjectPages(services.catalog, services.gate, services.counts, services.projects, services.mirrors)
     searching = ProjectSearch(services.catalog, services.gate, lambda: services.mirror.showing)
-    browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url)
-    pages.mount(config, Greeting(identity))
+    named = NamedIndexPages(services, identity, base_url)
+    browse = BrowseViews(projects, searching, services.readmes, identity, index, base_url, named.choices)
+    pages.mount(config, Greeting(identity, named.has_any))
     simple = SimpleViews(services.simple, identity, index)
     files = FileViews(
         services.downloads,
@@ -157,11 +159,11 @@ def _mount(config: Configurator, services: Services) -> None:
     # pypiserver's addresses: its clients' lock files and requirements name them
     add("files", "/packages/", "/packages", GET=simple.files)
     add("file.in_folder", f"/packages/{PATH}", GET=files.in_folder)
-    mount_pages(add, services, identity, browse)
+    mount_pages(add, services, identity, browse, named)
     mount_account(add, services, identity)
     mount_api(config, services, identity, files, uploads)
     _mount_health(add, HealthViews(services.health()))
-    others = Others(simple.named_projects, simple.named_projects, uploads.upload)
+    others = Others(simple.named_projects, named.page, uploads.upload)
     mount_named(add, services, identity, dialect, others, files, simple)
     # every other word at the root is a project, but for kernel.names.RESERVED_WORDS
     add("root.project", f"/{PROJECT}/", f"/{PROJECT}", GET=people.root_word(simple.root_project), **people.changes())

@@ -12,6 +12,7 @@ from pypicloud_lite.browse.account.mine import Mine
 from pypicloud_lite.browse.account.views import AccountPages, AccountServices
 from pypicloud_lite.browse.files.page import FilePages
 from pypicloud_lite.browse.files.views import FilePageViews
+from pypicloud_lite.browse.indexes.mounting import NamedIndexPages
 from pypicloud_lite.browse.manage.mirror.views import MirrorManagement, MirrorServices
 from pypicloud_lite.browse.manage.projects.curation import Curation
 from pypicloud_lite.browse.manage.projects.views import CurationPages, CurationServices
@@ -25,9 +26,11 @@ from pypicloud_lite.wiring import Services
 from pypicloud_lite.wiring.in_force import configuration, mirror_rules
 
 
-def mount_pages(add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews) -> None:
+def mount_pages(
+    add: Callable[..., None], services: Services, identity: RequestIdentity, browse: BrowseViews, named: NamedIndexPages
+) -> None:
     """What anybody may look at, as far as allowed."""
-    add("page", *with_slash(f"/project/{PROJECT}", f"/project/{PROJECT}/{VERSION}"), GET=browse.project)
+    named.mount(add, with_slash(f"/project/{PROJECT}", f"/project/{PROJECT}/{VERSION}"), browse.project)
     one_file = FilePages(services.gate, services.contents, services.projects, services.mirrors)
     inside = FilePageViews(one_file, identity, services.index)
     add("page.file", *with_slash(f"/project/{PROJECT}/{VERSION}/{FILE}"), GET=inside.file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -48,13 +48,16 @@ class BrowseViews:
         identity: RequestIdentity,
         index: IndexName,
         base_url: str | None,
+        choices: Callable[[Identity, ProjectName, IndexName], Sequence[IndexName]],
     ) -> None:
+        """``choices`` are the indexes that a project's page offers besides the one that is shown."""
         self._projects = projects
         self._searching = searching
         self._readmes = readmes
         self._identity = identity
         self._index = index
         self._base_url = base_url
+        self._choices = choices
 
     def home(self, request: Request) -> PlainResponse:
         """What this index is, how its clients are told, and what is new.
@@ -121,6 +124,8 @@ class BrowseViews:
             history=seen.history(whole=request.GET.get("versions") == "all"),
             is_prerelease=is_prerelease,
             released=released,
+            index=self._index,
+            choices=self._choices(self._identity(request), name, self._index),
         )
 
     def _base(self, request: Request) -> str:

@@ -134,6 +134,17 @@ class CatalogReader(SearchReader, AttachmentReader, Protocol):
     def projects_of(self, indexes: Sequence[IndexName]) -> Sequence[ProjectRecord]:
         """As :meth:`projects`, of several indexes: by name, and of one name in the order of the indexes."""
 
+    def project_counts(self, indexes: Sequence[IndexName]) -> Mapping[IndexName, int]:
+        """How many projects each has that list a file and are not quarantined; one query for all of them."""
+
+    def projects_within(
+        self, indexes: Sequence[IndexName], part: str, after: str, limit: int
+    ) -> Sequence[ProjectRecord]:
+        """The first ``limit`` of the projects that :meth:`project_counts` counts, by name, then by index.
+
+        As with :meth:`projects_named` their names hold ``part`` and come after ``after``. One query for all indexes.
+        """
+
     def state(self) -> CatalogState:
         """The serial and the revision of the whole catalog."""
 

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, true, update
 
-from pypicloud_lite.catalog.model import FileRecord, IndexRow, ProjectRecord
+from pypicloud_lite.catalog.model import FileRecord, IndexRow, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.rows import SELECT_FILES, SELECT_PROJECTS, dumped, file_records, index_name, project_records
+from pypicloud_lite.catalog.sql_overviews import name_part
 from pypicloud_lite.catalog.tables import catalog_state, files, indexes, projects
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
@@ -28,6 +29,18 @@ _HOLDERS = select(catalog_state.c.definitions, *SELECT_PROJECTS.selected_columns
 )
 _FILES_OF = SELECT_FILES.where(files.c.project_id.in_(bindparam("ids", expanding=True))).order_by(files.c.id)
 _PROJECTS_OF = SELECT_PROJECTS.where(_in_one_of, projects.c.file_count > 0).order_by(projects.c.name)
+_shown_in_one_of = and_(_in_one_of, projects.c.file_count > 0, projects.c.status != ProjectStatus.QUARANTINED.value)
+_COUNTS = select(projects.c.index_name, func.count()).where(_shown_in_one_of).group_by(projects.c.index_name)
+_NAMED_IN = (
+    SELECT_PROJECTS.where(
+        _shown_in_one_of,
+        projects.c.name > bindparam("after"),
+        # What is looked for has none of the signs that LIKE knows.
+        projects.c.name.like(bindparam("part")),
+    )
+    .order_by(projects.c.name, projects.c.index_name)
+    .limit(bindparam("count"))
+)
 _known = projects.alias()
 _UNKNOWN_NAMES = (
     select(projects.c.name, func.max(projects.c.display_name))
@@ -83,6 +96,21 @@ class SqlIndexes:
         found = project_records(self._connection.execute(_PROJECTS_OF, {"indexes": list(order)}))
         found.sort(key=lambda one: (one.name, order[str(one.index)]))
         return found
+
+    def project_counts(self, indexes: Sequence[IndexName]) -> Mapping[IndexName, int]:
+        """See the port."""
+        rows = self._connection.execute(_COUNTS, {"indexes": [str(one) for one in indexes]}).all()
+        return {**dict.fromkeys(indexes, 0), **{index_name(name): count for name, count in rows}}
+
+    def projects_within(
+        self, indexes: Sequence[IndexName], part: str, after: str, limit: int
+    ) -> Sequence[ProjectRecord]:
+        """See the port."""
+        wanted = name_part(part)
+        if wanted is None or name_part(after) != after:
+            return []
+        told = {"indexes": [str(one) for one in indexes], "after": after, "part": f"%{wanted}%", "count": limit}
+        return project_records(self._connection.execute(_NAMED_IN, told))
 
 
 class IndexChanges:

@@ -77,10 +77,10 @@ class SqlOverviews(SqlReleases):
 
     def projects_named(self, index: IndexName, part: str, after: str, limit: int) -> Sequence[ProjectRecord]:
         """See the port."""
-        part = _RUNS.sub("-", part).lower()
-        if not (_PART.fullmatch(part) and _PART.fullmatch(after)):
+        wanted = name_part(part)
+        if wanted is None or name_part(after) != after:
             return []
-        parameters = {"index": str(index), "after": after, "part": f"%{part}%", "count": limit}
+        parameters = {"index": str(index), "after": after, "part": f"%{wanted}%", "count": limit}
         return project_records(self._connection.execute(_NAMED, parameters))
 
     def space(self, index: IndexName, offset: int, limit: int) -> Space:
@@ -99,6 +99,12 @@ class SqlOverviews(SqlReleases):
     def reserved(self, index: IndexName) -> Reserved:
         """See the port."""
         return Reserved(*self._connection.execute(_RESERVED, {"index": str(index)}).one())
+
+
+def name_part(text: str) -> str | None:
+    """A part of a project's name, normalised as names are; None for what is in no name."""
+    part = _RUNS.sub("-", text).lower()
+    return part if _PART.fullmatch(part) else None
 
 
 def _by_origin(numbers: Sequence[Any]) -> Mapping[Origin, Amount]:

@@ -73,6 +73,10 @@ class Indexes:
         """Whether the caller may know that the index is there: who may read something in it, or change it."""
         return self._gate.may_read_somewhere(identity, index.name) or self._gate.may_configure(identity, index.name)
 
+    def may_make_mirrors(self, identity: Identity) -> bool:
+        """Whether the caller may have this server fetch from an address of its choice."""
+        return identity.is_whole and self._mirrors_by(identity)
+
     def unknown(self, identity: Identity, name: IndexName) -> PpcError:
         """The answer for an index that is not there, or that the caller may not know of."""
         if identity.is_authenticated or self._gate.reads_by_default(identity):

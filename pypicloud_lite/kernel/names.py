@@ -14,8 +14,8 @@ _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _INDEX_PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.ASCII)
 RESERVED_WORDS = frozenset(
     {
-        *("account", "acct", "admin", "api", "health", "legacy", "login", "logout", "manage", "metrics", "packages"),
-        *("project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats", "upload"),
+        *("account", "acct", "admin", "api", "health", "indexes", "legacy", "login", "logout", "manage", "metrics"),
+        *("packages", "project", "pypi", "rpc2", "rss", "search", "simple", "static", "stats", "upload"),
         # what browsers and crawlers ask for by themselves
         *("apple-touch-icon.png", "favicon.ico", "index.html", "robots.txt"),
     }

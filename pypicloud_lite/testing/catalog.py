@@ -12,6 +12,7 @@ from pypicloud_lite.catalog.port import Catalog, FilenameTaken
 from pypicloud_lite.testing.catalog_attachments import AttachmentsContract
 from pypicloud_lite.testing.catalog_changes import ChangesContract
 from pypicloud_lite.testing.catalog_curation import CurationContract
+from pypicloud_lite.testing.catalog_index_lists import IndexListsContract
 from pypicloud_lite.testing.catalog_questions import QuestionsContract
 from pypicloud_lite.testing.catalog_releases import ReleasesContract
 from pypicloud_lite.testing.catalog_restore import RestoreContract
@@ -105,6 +106,7 @@ class ScopesContract(CatalogFixtures):
 
 class CatalogContract(
     AttachmentsContract,
+    IndexListsContract,
     QuestionsContract,
     ReleasesContract,
     SearchContract,

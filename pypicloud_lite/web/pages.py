@@ -30,11 +30,15 @@ _KILO = 1000
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whom the frame of a page greets. ``csrf_token`` is what its forms send along; None without a session."""
+    """Whom the frame of a page greets. ``csrf_token`` is what its forms send along; None without a session.
+
+    ``sees_indexes``: whether it leads to the list of indexes.
+    """
 
     username: str | None = None
     is_admin: bool = False
     csrf_token: str | None = None
+    sees_indexes: bool = False
 
 
 Greet = Callable[[Request], Visitor]
