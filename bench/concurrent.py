@@ -44,12 +44,12 @@ _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Turn:
-    """Seconds from the first request of all clients until the last login, and until the last upload.
+    """Seconds until every client's first upload is answered, which takes a login, and until every last one is.
 
     ``cpu`` is what the server has used of the processors, ``foreign`` what other programs used meanwhile, in cores.
     """
 
-    logins: float
+    first: float
     whole: float
     cpu: float
     foreign: float
@@ -77,12 +77,12 @@ def main() -> None:
         here = _start_ours(stack, Path(folder) / "ours", users)
         turns: dict[str, list[Turn]] = {here.name: [], there.name: []}
         print(f"{options.clients} clients at once, each logs in and uploads {options.files} files; seconds")
-        print(f"{'':4}{'server':>16} {'logins':>8} {'all':>8} {'CPU':>8} {'others':>8}")
+        print(f"{'':4}{'server':>16} {'first':>8} {'all':>8} {'CPU':>8} {'others':>8}")
         for start in range(0, len(users), options.clients):
             for place in (there, here):
                 turn = _turn(place, users[start : start + options.clients], options.files)
                 turns[place.name].append(turn)
-                figures = " ".join(f"{one:8.2f}" for one in (turn.logins, turn.whole, turn.cpu, turn.foreign))
+                figures = " ".join(f"{one:8.2f}" for one in (turn.first, turn.whole, turn.cpu, turn.foreign))
                 print(f"{start // options.clients + 1:3} {place.name:>16} {figures}", flush=True)
         print(summary(turns[here.name], turns[there.name]))
 
@@ -143,14 +143,13 @@ def _turn(place: Place, users: Sequence[str], files: int) -> Turn:
         connection = Connection(place.port)
         ready.wait()
         began = time.monotonic()
-        secret = _log_in(connection, user)
-        logged_in = time.monotonic()
+        secret, answered = _log_in(connection, user), []
         for message in messages(secret):
             status, _, answer, _ = connection.ask(message, keep=True)
             assert status == 200, answer
-        ended = time.monotonic()
+            answered.append(time.monotonic())
         connection.close()
-        return began, logged_in, ended
+        return began, answered[0], answered[-1]
 
     with Meter(place.pids) as meter, ThreadPoolExecutor(len(users)) as pool:
         times = list(pool.map(lambda one: act(*one), work))
