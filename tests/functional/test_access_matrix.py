@@ -256,8 +256,13 @@ MANAGE = row(302, 403, 403, 403, 200, owner=403, tokens=(403, 403, 403, 403, 200
 CURATE = row(302, 404, 403, 200, 200, owner=200, tokens=(403, 404, 404, 404, 200, 403))
 NOTHING_TO_CONFIRM = row(302, 404, 403, 400, 400, owner=400, tokens=(403, 404, 404, 404, 400, 403))
 NO_FORM = ((400,) * len(IDENTITIES), None)
+NO_SUCH_INDEX = ((404,) * len(IDENTITIES), None)
 PAGES = {
     "/search": {"GET": (LOGIN_CHECKED, None)},
+    "/indexes": {"GET": (LOGIN_CHECKED, None), "POST": NO_FORM},
+    "/indexes/change": {"POST": NO_FORM},
+    "/indexes/promote": {"POST": NO_FORM},
+    **{f"/indexes/{one}": {"GET": NO_SUCH_INDEX, "POST": NO_FORM} for one in ("release", "remove")},
     "/upload": {"GET": (row(302, 200, 200, 200, 200, owner=200, tokens=(200,) * 6), None)},
     "/login": {"GET": (ANYONE, None), "POST": NO_FORM},
     "/logout": {"POST": NO_FORM},

@@ -74,8 +74,13 @@ class NamedIndexPages:
         services = ReleaseServices(shown, parts.removals, parts.yanking, self._promoting)
         releases = ReleaseViews(services, self._identity, parts.index, default, self._base_url)
         add("page", *project, GET=releases.project)
-        add("indexes", "/indexes", "/indexes/", GET=views.indexes, POST=views.create)
-        add("indexes.change", "/indexes/change", POST=views.change)
-        add("indexes.remove", "/indexes/remove", GET=views.confirm, POST=views.remove)
-        add("indexes.release", "/indexes/release", GET=releases.confirm, POST=releases.change)
-        add("indexes.promote", "/indexes/promote", POST=releases.promote)
+        add("indexes", *_with_slash("/indexes"), GET=views.indexes, POST=views.create)
+        add("indexes.change", *_with_slash("/indexes/change"), POST=views.change)
+        add("indexes.remove", *_with_slash("/indexes/remove"), GET=views.confirm, POST=views.remove)
+        add("indexes.release", *_with_slash("/indexes/release"), GET=releases.confirm, POST=releases.change)
+        add("indexes.promote", *_with_slash("/indexes/promote"), POST=releases.promote)
+
+
+def _with_slash(path: str) -> tuple[str, str]:
+    """Also with a slash, which would else be the address of an index."""
+    return path, f"{path}/"

@@ -82,9 +82,12 @@ class ReleaseViews:
 
     def confirm(self, request: Request) -> PlainResponse:
         """What follows from a change, before it is made."""
+        asked = request.GET
+        index, name = read_index(asked.get("index", "")), _project(asked.get("project", ""))
 
         def show(identity: Identity) -> PlainResponse:
-            return self._confirm(request, identity, request.GET.get)
+            seen = self._services.projects.project(identity, index, name, asked.get("version") or None)
+            return self._confirm(request, seen, asked.get("action", ""))
 
         return or_login(request, self._identity, show)
 
@@ -140,11 +143,7 @@ class ReleaseViews:
             released=released,
         )
 
-    def _confirm(self, request: Request, identity: Identity, text: Any) -> PlainResponse:
-        action = text("action", "")
-        seen = self._services.projects.project(
-            identity, read_index(text("index", "")), _project(text("project", "")), text("version") or None
-        )
+    def _confirm(self, request: Request, seen: ProjectInIndex, action: str) -> PlainResponse:
         may = seen.may_delete if action == "delete" else seen.may_yank
         if action not in _ACTIONS or not may:
             raise NotFound(f"There is nothing to change at project {seen.name} in {seen.index.name} for you")
