@@ -310,6 +310,15 @@ class UpstreamContract(NamesContract):
             upstream.fetch(link, list[bytes]().append)
         assert len(index.asked) == count
 
+    def test_a_file_without_a_hash_is_told_by_its_length(self, upstream: Upstream, index: FakeIndex) -> None:
+        index.projects["demo"][WHEEL].told = {"hashes": {}, "size": None}
+        link, pieces = self.link(upstream), list[bytes]()
+        assert upstream.fetch(link, pieces.append, by_length=True).size == sum(map(len, pieces))
+        for fault in (Fault(stream=lambda: iter([b"some"])), Fault(cut=10)):
+            index.fail(fault)
+            with pytest.raises(UpstreamError):
+                upstream.fetch(link, pieces.append, by_length=True)
+
     def test_every_hash_is_compared(self, upstream: Upstream, index: FakeIndex) -> None:
         right = dict(self.link(upstream).hashes)
         index.projects["demo"][WHEEL].told = {"hashes": {**right, "md5": "0" * 32}}
