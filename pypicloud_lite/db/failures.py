@@ -14,6 +14,10 @@ _LOCKED = {"55P03", "40P01", "40001", 1205, 1213}
 _NO_TABLE = {"42P01", 1146}
 
 
+class DatabaseLocked(CatalogUnavailable):
+    """Another writer has what this one wants, and this one was told to give way."""
+
+
 def as_unavailable(context: ExceptionContext) -> CatalogUnavailable | None:
     """The error to raise instead when the database is down, locked, full or slow; None for any other."""
     error = context.original_exception
@@ -33,7 +37,7 @@ def unavailable(error: BaseException) -> CatalogUnavailable:
     """Say what is wrong, without the driver's own words, which name hosts and users."""
     number, text = _number(error), str(error)
     if number in _LOCKED or "is locked" in text:
-        return CatalogUnavailable("The database is locked by another writer: try again in a moment")
+        return DatabaseLocked("The database is locked by another writer: try again in a moment")
     if number in _NO_TABLE or "no such table" in text:
         return CatalogUnavailable("The database has not been set up: run ppc-db upgrade")
     if "disk is full" in text or number in {"53100", 1021, 1114}:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Table, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from pypicloud_lite.db.engine import Database
+from pypicloud_lite.db.failures import DatabaseLocked
 
 
 def take_turn(
@@ -17,7 +18,7 @@ def take_turn(
     """Write ``turn`` into the row of a key where ``free`` says that it may, or into a new one; False where it is not.
 
     The key, or a unique constraint of the same columns, is all that a new row may violate. Two transactions at most,
-    of a statement each: none waits for another one's.
+    of a statement each. Where many make the row at once, MySQL ends some of them as deadlocked: they have lost too.
     """
     where = [table.c[name] == value for name, value in key.items()]
     with database.write() as connection:
@@ -28,5 +29,7 @@ def take_turn(
             connection.execute(insert(table), {**key, **turn})
     except IntegrityError:
         # It is there, and not free; or another process made it at the same moment.
+        return False
+    except DatabaseLocked:
         return False
     return True
