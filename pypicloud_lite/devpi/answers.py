@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pypicloud_lite.access.model import ANONYMOUS, Identity
 from pypicloud_lite.access.security import RequestIdentity, refuse_quietly
-from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.kernel.errors import AuthenticationRequired, PpcError
 from pypicloud_lite.web.errors import answers_json
 from pypicloud_lite.web.responses import TYPE_JSON, PlainResponse, respond_json
@@ -115,18 +113,3 @@ def caller_or_nobody(identify: RequestIdentity, request: Any) -> Identity:
     except AuthenticationRequired:
         refuse_quietly(request)
         return ANONYMOUS
-
-
-def index_config(index: IndexDefinition) -> dict[str, Any]:
-    """An index as everybody may see it: ``volatile`` is always there, credentials of a mirror never."""
-    told_of = index.shown()
-    if "mirror_url" in told_of:
-        told_of["mirror_url"] = _without_credentials(told_of["mirror_url"])
-    return told_of
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

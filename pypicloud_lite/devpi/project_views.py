@@ -19,7 +19,7 @@ from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.layout import is_attachment_name
 from pypicloud_lite.kernel.clock import iso_utc
-from pypicloud_lite.kernel.errors import InvalidName, NotFound, TooLarge
+from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, NotFound, TooLarge
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
@@ -202,7 +202,10 @@ class ProjectViews:
 
     def _page(self, request: Request) -> PlainResponse:
         match = request.matchdict
-        self._indexes.get(self._identity(request), index_of(request))
+        try:
+            self._indexes.get(self._identity(request), index_of(request))
+        except AuthenticationRequired:  # a page, with its way to log in, and not the browser's own dialogue
+            raise NotFound("There is nothing at this address: check its spelling") from None
         path = f"project/{_project(request)}/{match.get('version', '')}".rstrip("/") + "/"
         depth = request.environ["PATH_INFO"].count("/") - 1
         return redirect(f"{'../' * depth}{path}?index={index_of(request)}", permanent=False)

@@ -15,7 +15,6 @@ from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.names import new_username
 from pypicloud_lite.access.profiles import FIELDS, NO_PROFILE, Profile, Profiles, read_values
 from pypicloud_lite.access.throttle import LoginThrottle
-from pypicloud_lite.devpi.answers import index_config
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
@@ -136,7 +135,7 @@ class Users:
     def _owned(self, identity: Identity) -> dict[str, dict[str, Any]]:
         owned: dict[str, dict[str, Any]] = {}
         for index in self._indexes.seen(identity):
-            owned.setdefault(index.name.owner, {})[index.name.name] = index_config(index)
+            owned.setdefault(index.name.owner, {})[index.name.name] = index.shown()
         return owned
 
     def _require_known(self, identity: Identity, username: str) -> None:

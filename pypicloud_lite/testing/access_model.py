@@ -150,10 +150,10 @@ class Model:
         del self.groups[name]
         self._forget("group", name)
 
-    def end(self, name: str, *kinds: str) -> None:
-        """End every credential of these kinds that the user has."""
+    def end(self, name: str, *kinds: str, but: Credential | None = None) -> None:
+        """End every credential of these kinds that the user has, ``but`` that one."""
         for credential in self.credentials:
-            if credential.username == name and credential.kind in kinds:
+            if credential.username == name and credential.kind in kinds and credential is not but:
                 credential.has_ended = True
 
     def dead(self) -> Iterator[Credential]:

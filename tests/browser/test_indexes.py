@@ -29,9 +29,9 @@ def indexes(server):
         body = head.encode() + artifact.data + b"\r\n--b--\r\n"
         ask("POST", f"/{index}/", user, body=body, kind="multipart/form-data; boundary=b")
 
-    ask("PUT", "/root/thirdparty", "admin", {"title": "Checked by the security team", "bases": "root/main"})
+    ask("PUT", "/root/vendored", "admin", {"title": "Checked by the security team", "bases": "root/main"})
     ask("PUT", "/writer/base", document={"bases": "root/main", "title": "What everybody builds on"})
-    options = {"bases": "writer/base,root/thirdparty,root/main", "title": "Built every night", "description": TEXT}
+    options = {"bases": "writer/base,root/vendored,root/main", "title": "Built every night", "description": TEXT}
     ask("PUT", "/writer/nightly", document={**options, "acl_upload": "writer,:developers", "mirror_whitelist": "six"})
     ask("PUT", "/writer/stable", document={"volatile": False, "acl_read": ":AUTHENTICATED:"})
     for version in ("1.0", "1.1"):

@@ -281,10 +281,10 @@ class AccessMachine(RuleBasedStateMachine):
     @rule(actor=actors, name=users, password=passwords)
     def set_password(self, actor, name, password):
         outcome = 200 if name in self.model.users or name in self.model.pending else 404
-        json = {"password": password}
+        json, acting = {"password": password}, self.pick(actor)
         if self.change(actor, "POST", f"/admin/user/{name}/password", json, is_admin, outcome, "set password"):
             (self.model.users if name in self.model.users else self.model.pending)[name] = password
-            self.model.end(name, "session")
+            self.model.end(name, "session", "token", but=acting)
             self.remember_password(name, password)
 
     @rule(actor=st.integers(20, 60), old=passwords, new=passwords)
@@ -300,7 +300,7 @@ class AccessMachine(RuleBasedStateMachine):
         self.holds(answer, status, credential, *(["set password"] if status == 200 else []))
         if status == 200:
             self.model.users[name] = new
-            self.model.end(name, "session")
+            self.model.end(name, "session", "token", but=credential if credential.kind == "token" else None)
             self.remember_password(name, new)
             if credential.kind == "session":
                 self.remember_session(name, answer)

@@ -155,7 +155,7 @@ def test_a_browser_is_shown_a_page_meanwhile(server, tmp_path):
     try:
         world.app.post("/login", {"username": "reader", "password": PASSWORDS["reader"]}, status=303)
         proxy.cut()
-        for path, status in (("/search?q=x", 503), ("/account/", 503), ("/no/such/page", 404)):
+        for path, status in (("/search?q=x", 503), ("/account/", 503), ("/no/such/page/at/all", 404)):
             page = world.app.get(path, headers={"Accept": "text/html,*/*;q=0.8"}, status=status)
             assert "<h1>" in page
             assert ">reader<" not in page

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from pypicloud_lite.access.passwords import hash_password
+from pypicloud_lite.indexes.options import OPTIONS
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.world import PASSWORDS
 
@@ -461,3 +463,8 @@ def test_pages_below_a_path_prefix_lead_below_it(chain):
     assert "http://localhost/pkgs/writer/dev/+simple/" in world.app.get(
         f"/pkgs/{DEV}/", headers=HTML, extra_environ=environ
     )
+
+
+def test_every_option_is_in_the_documentation():
+    table = (Path(__file__).parents[2] / "docs" / "indexes.rst").read_text("utf-8").partition("option  ")[2]
+    assert [name for name in OPTIONS if f"``{name}``" not in table] == []

@@ -201,7 +201,7 @@ class ProjectsInIndexes:
             shadowed,
             found.chain.mirrors if found.hides_mirrors else (),
             self._switch.choices(identity, name, index),
-            self._sources(identity, name, release),
+            self._sources(identity, index, name, release),
             self._gate.may_configure(identity, index),
             may_yank=own and self._gate.allows(identity, Permission.YANK, name, index),
             may_delete=own and self._gate.allows(identity, Permission.DELETE, name, index),
@@ -214,7 +214,9 @@ class ProjectsInIndexes:
         with self._catalog.read(snapshot=False) as reader:
             return reader.release_metadata(holder, name, release.version)
 
-    def _sources(self, identity: Identity, name: ProjectName, release: Release[Row]) -> Sequence[Source]:
+    def _sources(
+        self, identity: Identity, shown_by: IndexName, name: ProjectName, release: Release[Row]
+    ) -> Sequence[Source]:
         targets = self._promoting.targets(identity, name) if self._promoting is not None else ()
         by_index: dict[IndexName, list[Row]] = {}
         for one in release.files:
@@ -226,7 +228,7 @@ class ProjectsInIndexes:
                 [one for one in targets if one != index],
                 may_move=self._gate.allows(identity, Permission.DELETE, name, index),
             )
-            for index, files in by_index.items()
+            for index, files in sorted(by_index.items(), key=lambda one: one[0] != shown_by)
         ]
         return [one for one in found if one.targets]
 
