@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,9 +14,12 @@ from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import IndexViews
 from pypicloud_lite.devpi.project_views import ProjectViews
 from pypicloud_lite.devpi.push_views import PushViews
+from pypicloud_lite.kernel.names import RESERVED_WORDS
 from pypicloud_lite.web.routing import View
 
-_INDEX = "/{owner:[^/]+}/{index:[^/]+}"
+_RESERVED = "|".join(re.escape(word) for word in sorted(RESERVED_WORDS))
+INDEX_PATTERN = f"/{{owner:(?!(?:{_RESERVED})/)[^/]+}}/{{index:[^/]+}}"
+"""What no other path of this server begins with."""
 _PROJECT = "{project:[^/]+}"
 _VERSION = "{version:[^/]+}"
 _FILE = "{first:[0-9a-f]{3}}/{second:[0-9a-f]{13}}/{filename:[^/]+}"
@@ -28,7 +32,7 @@ def mount_indexes(
     spoken = partial(_spoken, dialect)
     add(
         "devpi.index",
-        *(f"{_INDEX}{end}" for end in ("", "/")),
+        *(f"{INDEX_PATTERN}{end}" for end in ("", "/")),
         GET=spoken(indexes.show),
         PUT=spoken(indexes.create),
         PATCH=spoken(indexes.modify),
@@ -36,24 +40,24 @@ def mount_indexes(
         POST=indexes.upload,
         PUSH=spoken(pushes.push),
     )
-    add("devpi.config", f"{_INDEX}/+api", GET=spoken(indexes.config))
-    add("devpi.refresh", f"{_INDEX}/+simple/{_PROJECT}/refresh", POST=spoken(projects.refresh))
+    add("devpi.config", f"{INDEX_PATTERN}/+api", GET=spoken(indexes.config))
+    add("devpi.refresh", f"{INDEX_PATTERN}/+simple/{_PROJECT}/refresh", POST=spoken(projects.refresh))
     add(
         "devpi.file",
-        f"{_INDEX}/+f/{_FILE}",
+        f"{INDEX_PATTERN}/+f/{_FILE}",
         GET=projects.file,
         POST=spoken(projects.add_result),
         DELETE=spoken(projects.remove_file),
     )
     add(
         "devpi.project",
-        *(f"{_INDEX}/{_PROJECT}{end}" for end in ("", "/")),
+        *(f"{INDEX_PATTERN}/{_PROJECT}{end}" for end in ("", "/")),
         GET=spoken(projects.show),
         DELETE=spoken(projects.remove),
     )
     add(
         "devpi.version",
-        *(f"{_INDEX}/{_PROJECT}/{_VERSION}{end}" for end in ("", "/")),
+        *(f"{INDEX_PATTERN}/{_PROJECT}/{_VERSION}{end}" for end in ("", "/")),
         GET=spoken(projects.show_version),
         DELETE=spoken(projects.remove_version),
     )
