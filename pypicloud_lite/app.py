@@ -351,7 +351,6 @@ def _mount_indexes(
         add,
         IndexViews(services.indexes, listed, identity, api_config, others, base_url),
         ProjectViews(
-            services.indexes,
             services.lookup,
             services.catalog,
             services.removals,

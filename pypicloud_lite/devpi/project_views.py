@@ -12,7 +12,6 @@ from pypicloud_lite.devpi.answers import base_of, message, typed
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.devpi.project_json import versions_of
-from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.kernel.clock import iso_utc
 from pypicloud_lite.kernel.errors import InvalidName, NotFound
@@ -30,7 +29,6 @@ class ProjectViews:
 
     def __init__(
         self,
-        indexes: Indexes,
         lookup: ProjectLookup,
         catalog: Catalog,
         removals: Removals,
@@ -39,7 +37,6 @@ class ProjectViews:
         download: View,
         base_url: str | None,
     ) -> None:
-        self._indexes = indexes
         self._lookup = lookup
         self._catalog = catalog
         self._removals = removals
@@ -151,7 +148,7 @@ class ProjectViews:
 
     def _page(self, request: Request) -> PlainResponse:
         match = request.matchdict
-        self._indexes.get(self._identity(request), index_of(request))
+        # That page sends who has not logged in to do so, and says what is not there: the same for all.
         path = f"project/{_project(request)}/{match.get('version', '')}".rstrip("/") + "/"
         depth = request.environ["PATH_INFO"].count("/") - 1
         return redirect(f"{'../' * depth}{path}?index={index_of(request)}", permanent=False)
