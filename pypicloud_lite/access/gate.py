@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 
 from pypicloud_lite.access.directory import Directory
 from pypicloud_lite.access.grants import as_grants, is_without_rules, rules_for
@@ -86,6 +87,14 @@ class Gate:
     def _own(self, index: IndexName | None) -> IndexRules | None:
         return None if index is None or index == self._index else self._rules_of(index)
 
+    def may_know_of(self, identity: Identity, index: IndexName) -> bool:
+        """No for a named index that says who reads, and not this user; what a token of its may is another matter."""
+        own = self._own(index)
+        if own is None or own.read is None:
+            return True
+        target = Target(ProjectName("any"), as_grants(()), index, own)
+        return decide(replace(identity, scope=None), Permission.READ, target, self._directory.rules())
+
     def _target(self, project: ProjectName, index: IndexName | None, own: IndexRules | None) -> Target:
         return Target(project, self._directory.grant_book().of(project), index or self._index, own)
 
@@ -95,9 +104,17 @@ class Gate:
         404 for a logged-in caller. For an anonymous one it is 401, so that pip sends its credentials, unless
         anyone may read by default and this name has no rule of its own.
         """
+        if index is not None and not self.may_know_of(identity, index):
+            return self.unknown_index(identity, index)
         if identity.is_authenticated or self.allows(identity, Permission.READ, project, index):
             return NotFound(f"There is no project {project} here: check its name, or ask an administrator for access")
         return AuthenticationRequired(f"Log in to see whether there is a project {project} here")
+
+    def unknown_index(self, identity: Identity, index: IndexName) -> PpcError:
+        """The answer for an index that is not there, or that the caller may not know of."""
+        if identity.is_authenticated or self.reads_by_default(identity):
+            return NotFound(f"There is no index {index} here: check its name, or ask {index.owner} for access")
+        return AuthenticationRequired(f"Log in to see whether there is an index {index} here")
 
     def nowhere(
         self, identity: Identity, project: ProjectName, index: IndexName | None = None, *, may_ask: bool
@@ -113,11 +130,13 @@ class Gate:
     def require(
         self, identity: Identity, permission: Permission, project: ProjectName, index: IndexName | None = None
     ) -> None:
-        """Raise 401 for an anonymous caller, 403 for a known one."""
+        """Raise 401 for an anonymous caller, 403 for a known one; or as :meth:`unknown_index` does."""
         if self.allows(identity, permission, project, index):
             return
         doing = _DOING.get(permission, str(permission))
         own = self._own(index)
+        if index is not None and not self.may_know_of(identity, index):
+            raise self.unknown_index(identity, index)
         where = "" if own is None else f" in {index}"
         if not identity.is_authenticated:
             raise AuthenticationRequired(f"Log in to {doing} project {project}{where}: nobody may without a login")

@@ -101,7 +101,7 @@ def decide(identity: Identity, permission: Permission, target: Target, rules: Ru
 
     In a named index its own lists decide instead, but for READ where it has no such list. Its owner reads, deletes,
     yanks and configures, and uploads where the list says so. Where it is not volatile nobody overwrites, and only FORCE
-    deletes.
+    deletes. Where it says who reads, TEST is for those.
     """
     return judge(identity, permission, target, rules).allowed
 
@@ -146,6 +146,10 @@ def _judge_in_index(identity: Identity, permission: Permission, own: IndexRules,
     role = next(iter(sorted(identity.roles & _ROLES_GIVING[right])), None) if right is not None else None
     if role is not None:
         return Verdict(allowed=True, reason=f"role {role}")
+    if permission is Permission.TEST and own.read is not None:
+        reading = _judge_in_index(identity, Permission.READ, own, rules)
+        if not reading.allowed:
+            return reading
     lists = _LISTS[permission]
     for key in lists:
         who = {"acl_read": own.read, "acl_force": own.force, "acl_toxresult_upload": own.test}.get(key, own.upload)

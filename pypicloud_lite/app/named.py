@@ -33,9 +33,7 @@ def mount_named(
         dialect,
         IndexViews(services.indexes, listed, identity, api, others),
         ProjectViews(
-            ProjectServices(
-                services.indexes, services.lookup, services.catalog, services.removals, services.attachments
-            ),
+            ProjectServices(services.lookup, services.catalog, services.removals, services.attachments),
             identity,
             simple.project,
             files.by_digest,

@@ -15,11 +15,10 @@ from pypicloud_lite.devpi.answers import ApiConfig, answer, told
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.devpi.project_json import attached_links, file_path, versions_of
-from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.layout import is_attachment_name
 from pypicloud_lite.kernel.clock import iso_utc
-from pypicloud_lite.kernel.errors import AuthenticationRequired, InvalidName, NotFound, TooLarge
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, TooLarge
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
@@ -35,7 +34,6 @@ from pypicloud_lite.web.routing import View
 class ProjectServices:
     """What the views call."""
 
-    indexes: Indexes
     lookup: ProjectLookup
     catalog: Catalog
     removals: Removals
@@ -53,7 +51,6 @@ class ProjectViews:
         download: View,
         api: ApiConfig,
     ) -> None:
-        self._indexes = services.indexes
         self._lookup = services.lookup
         self._catalog = services.catalog
         self._removals = services.removals
@@ -202,10 +199,7 @@ class ProjectViews:
 
     def _page(self, request: Request) -> PlainResponse:
         match = request.matchdict
-        try:
-            self._indexes.get(self._identity(request), index_of(request))
-        except AuthenticationRequired:  # a page, with its way to log in, and not the browser's own dialogue
-            raise NotFound("There is nothing at this address: check its spelling") from None
+        # That page sends who has not logged in to do so, and says what is not there: the same for all.
         path = f"project/{_project(request)}/{match.get('version', '')}".rstrip("/") + "/"
         depth = request.environ["PATH_INFO"].count("/") - 1
         return redirect(f"{'../' * depth}{path}?index={index_of(request)}", permanent=False)

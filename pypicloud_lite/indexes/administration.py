@@ -79,9 +79,7 @@ class Indexes:
 
     def unknown(self, identity: Identity, name: IndexName) -> PpcError:
         """The answer for an index that is not there, or that the caller may not know of."""
-        if identity.is_authenticated or self._gate.reads_by_default(identity):
-            return NotFound(f"There is no index {name} here: check its name, or ask {name.owner} for access")
-        return AuthenticationRequired(f"Log in to see whether there is an index {name} here")
+        return self._gate.unknown_index(identity, name)
 
     def create(
         self, name: IndexName, kind: Kind, given: Mapping[str, object], identity: Identity, author: Author

@@ -9,7 +9,7 @@ from pypicloud_lite.access.model import IndexRules
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
-_NOBODY = IndexRules(owner="")
+_NOBODY = IndexRules(owner="", read=frozenset())
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,10 +147,10 @@ class Promotion:
             raise InvalidRequest(f"Source and target are both {wanted.source}: name two indexes")
         definitions = self._registry.now()
         if definitions.get(wanted.source) is None:
-            raise NotFound(f"There is no index {wanted.source} here: check its name")
+            raise self._gate.unknown_index(identity, wanted.source)
         if not self._gate.allows(identity, Permission.READ, wanted.project, wanted.source):
             raise self._gate.unknown(identity, wanted.project, wanted.source)
-        target = self._uploads.stage(wanted.target)
+        target = self._uploads.stage(wanted.target, identity)
         self._gate.require(identity, Permission.WRITE, wanted.project, wanted.target)
         if wanted.move:
             self._gate.require(identity, Permission.DELETE, wanted.project, wanted.source)

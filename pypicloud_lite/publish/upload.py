@@ -73,7 +73,7 @@ class Uploads:
         if expected is not None:
             expected.check(filename)
         project = filename.project
-        definition = self.stage(index)
+        definition = self.stage(index, identity)
         strict = self.is_strict(definition)
         self._gate.require(identity, Permission.WRITE, project, index)
 
@@ -112,18 +112,20 @@ class Uploads:
         own = index.get("strict")
         return self._strict if own is None else bool(own)
 
-    def require_stage(self, owner: str, name: str) -> IndexName:
+    def require_stage(self, owner: str, name: str, identity: Identity) -> IndexName:
         """The index of that name, if it takes uploads; NotFound else."""
         try:
-            return self.stage(IndexName(owner, name)).name
+            return self.stage(IndexName(owner, name), identity).name
         except InvalidName:
             raise NotFound(f"There is no index {shown(f'{owner}/{name}')} here: check the address") from None
 
-    def stage(self, index: IndexName) -> IndexDefinition:
-        """The index, if it takes uploads; NotFound else."""
+    def stage(self, index: IndexName, identity: Identity) -> IndexDefinition:
+        """The index, if it takes uploads; as an unknown one where the caller may not know of it."""
         definition = self._registry.now().get(index)
-        if definition is None:
+        if definition is None and self._gate.may_configure(identity, index):
             raise NotFound(f"There is no index {index} here: check the address, or make the index first")
+        if definition is None or not self._gate.may_know_of(identity, index):
+            raise self._gate.unknown_index(identity, index)
         if definition.is_mirror:
             raise NotFound(f"Index {index} is a mirror and takes no uploads: upload to an index that stands on it")
         return definition

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyramid.request import Request
 
 from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.kernel.errors import InvalidRequest, PpcError, TooLarge
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
@@ -57,7 +58,8 @@ class UploadViews:
 
     def _read(self, request: Request, body: RequestBody) -> PlainResponse:
         environ = request.environ
-        identity, index = self._identity(request), self._of(request)
+        identity = self._identity(request)
+        index = self._of(request, identity)
         length = request.content_length
         if length is not None and length > self._max_bytes:
             raise TooLarge(
@@ -88,12 +90,12 @@ class UploadViews:
         stored = self._uploads.upload(form, index, identity, author, _expected(request))
         return respond_json("200 OK", package_object(stored.record, self._base_url or request.application_url))
 
-    def _of(self, request: Request) -> IndexName:
+    def _of(self, request: Request, identity: Identity) -> IndexName:
         """The index that the address names, else the default one; NotFound where there is no such index."""
         match = request.matchdict or {}
         if "owner" not in match:
             return self._index
-        return self._uploads.require_stage(match["owner"], match["index"])
+        return self._uploads.require_stage(match["owner"], match["index"], identity)
 
     def _documentation(self, request: Request, form: UploadForm, index: IndexName) -> PlainResponse:
         """The documentation of a release, or of the newest one, as a ZIP file."""

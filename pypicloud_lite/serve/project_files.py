@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.access.model import ANONYMOUS, Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.definitions import Chain
@@ -84,7 +84,7 @@ class ProjectLookup:
 
         For anybody: the devpi client sends no login with it. Nothing is told, and what is known stays.
         """
-        for mirror in filter(None, map(self._resolver.mirror_of, self._resolver.chain(index).mirrors)):
+        for mirror in filter(None, map(self._resolver.mirror_of, self._resolver.chain(ANONYMOUS, index).mirrors)):
             mirror.pages.expire(name)
 
     def _mirrored(self, identity: Identity, resolved: Resolved, *, has_own: bool) -> list[Mirrored]:

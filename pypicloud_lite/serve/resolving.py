@@ -11,7 +11,7 @@ from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import CatalogReader
 from pypicloud_lite.indexes.definitions import Chain, Definitions
 from pypicloud_lite.indexes.registry import Registry
-from pypicloud_lite.kernel.errors import NotFound, StillRebuilding
+from pypicloud_lite.kernel.errors import StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
@@ -61,15 +61,17 @@ class Resolver:
         """The mirror of that name; see :meth:`Mirrors.of`."""
         return self._mirrors.of(index)
 
-    def chain(self, index: IndexName, reader: CatalogReader | None = None, revision: int = 0) -> Chain:
-        """What the index shows; NotFound where there is no such index.
+    def chain(
+        self, identity: Identity, index: IndexName, reader: CatalogReader | None = None, revision: int = 0
+    ) -> Chain:
+        """What the index shows; :meth:`Gate.unknown_index` where there is none.
 
         One query, but where a ``reader`` has told the ``revision`` of the definitions and they are known.
         """
         definitions = self._registry.now() if reader is None else self._registry.current(reader, revision)
         chain = definitions.chain(index)
         if chain is None:
-            raise _no_index(index)
+            raise self._gate.unknown_index(identity, index)
         return chain
 
     def resolve(self, reader: CatalogReader, identity: Identity, index: IndexName, name: ProjectName) -> Resolved:
@@ -77,7 +79,7 @@ class Resolver:
 
         Nothing of it may be told to a caller who has no READ on it in ``index``: whoever calls asks the gate.
         """
-        found = self._read(reader, index, name)
+        found = self._read(reader, identity, index, name)
         stages = frozenset(found.chain.stages)
         held = [one for one in found.records if one.index in stages]
         shown = self._shown(found, name, held)
@@ -88,7 +90,7 @@ class Resolver:
         withheld = next((one for one in found.records if one.index in ruling and _is_quarantined(one)), None)
         return Resolved(found.chain, name, visible, shown, is_private=bool(held), withheld=withheld)
 
-    def _read(self, reader: CatalogReader, index: IndexName, name: ProjectName) -> _Read:
+    def _read(self, reader: CatalogReader, identity: Identity, index: IndexName, name: ProjectName) -> _Read:
         definitions = self._registry.known() or self._registry.read(reader)
         for _ in range(_ROUNDS):
             chain = definitions.chain(index)
@@ -101,7 +103,7 @@ class Resolver:
                 break
         chain = definitions.chain(index)
         if chain is None:
-            raise _no_index(index)
+            raise self._gate.unknown_index(identity, index)
         return _Read(definitions, chain, records, is_whole)
 
     def _may_ask(self, chain: Chain) -> bool:
@@ -141,7 +143,3 @@ class _Read:
 
 def _is_quarantined(record: ProjectRecord) -> bool:
     return record.status is ProjectStatus.QUARANTINED
-
-
-def _no_index(index: IndexName) -> NotFound:
-    return NotFound(f"There is no index {index} here: check its name")

@@ -10,7 +10,7 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import CameRound, NotFound, UpstreamError
+from pypicloud_lite.kernel.errors import CameRound, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Listing
@@ -119,12 +119,12 @@ class SimpleApi:
 
         None where the index is no mirror.
         """
-        chain = self._resolver.chain(index)
+        chain = self._resolver.chain(identity, index)
         mirror = self._mirrors.of(index) if chain.index.is_mirror else None
         if mirror is None:
             return None
         if not self._gate.may_read_somewhere(identity, index) and identity.is_authenticated:
-            raise NotFound(f"There is no index {index} here: check its name, or ask {index.owner} for access")
+            raise self._gate.unknown_index(identity, index)
         self._gate.require_login_where_private(identity)
         return mirror.listed_names(may_ask=self._gate.may_fill_cache(identity, index))
 
@@ -154,7 +154,7 @@ class SimpleApi:
         """
         with self._catalog.read(snapshot=False) as catalog:
             state = catalog.state()
-            chain = self._resolver.chain(index, catalog, state.definitions)
+            chain = self._resolver.chain(identity, index, catalog, state.definitions)
 
             def draw() -> Page:
                 may_read = {stage: self._gate.readable(identity, stage) for stage in chain.stages}

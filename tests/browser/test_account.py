@@ -116,14 +116,14 @@ def test_a_link_lets_somebody_choose_a_password(visit):
 
 
 def test_an_error_leads_to_the_login_and_back(visit):
-    page = visit.go("/no/such/page")
+    page = visit.go("/no/such/page/at/all")
     visit.shoot("error-404")
     page.get_by_role("main").get_by_role("link", name="Log in").click()
     page.get_by_label("User name").fill("reader")
     page.get_by_label("Password").fill(PASSWORDS["reader"])
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="reader").wait_for()
-    page.wait_for_url("**/no/such/page")
+    page.wait_for_url("**/no/such/page/at/all")
     assert page.get_by_text("it may be private").count() == 0
     assert visit.statuses() == ["404", "404"]
 

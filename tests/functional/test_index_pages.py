@@ -92,6 +92,10 @@ def test_nobody_in_particular(chain):
     for path in (f"/{DEV}/", f"/project/demo/?index={DEV}", f"/indexes/remove?index={DEV}"):
         assert see(world, path, 302).headers["Location"].startswith("/login?next=")
         assert see(world, path.replace(DEV, "no/such"), 302).headers["Location"].startswith("/login?next=")
+    for index in (DEV, "no/such"):
+        moved = see(world, f"/{index}/demo", 302).headers["Location"]
+        assert moved == f"../../project/demo/?index={index}"
+        assert see(world, f"/project/demo/?index={index}", 302).headers["Location"].startswith("/login?next=")
     make(world, "writer/open", acl_read=":ANONYMOUS:")
     assert listed(see(world, "/indexes")) == ["/writer/open/"]
     assert 'href="/indexes"' in see(world, "/").text
