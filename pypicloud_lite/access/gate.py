@@ -111,8 +111,11 @@ class Gate:
         return AuthenticationRequired(f"Log in to see whether there is a project {project} here")
 
     def unknown_index(self, identity: Identity, index: IndexName) -> PpcError:
-        """The answer for an index that is not there, or that the caller may not know of."""
-        if identity.is_authenticated or self.reads_by_default(identity):
+        """The answer for an index that is not there, or that the caller may not know of.
+
+        401 for an anonymous caller, wherever: installers with a keyring send a login when they are asked for one.
+        """
+        if identity.is_authenticated:
             return NotFound(f"There is no index {index} here: check its name, or ask {index.owner} for access")
         return AuthenticationRequired(f"Log in to see whether there is an index {index} here")
 

@@ -261,7 +261,7 @@ def test_credentials_of_a_mirror_are_not_shown(world):
     )
     text = json.dumps(call(world, "GET", "/", "admin"))
     assert "hidden" not in text
-    assert "https://i.example.com/simple/" in text
+    assert "https://***@i.example.com/simple/" in text
 
 
 def test_the_list_costs_as_many_queries_with_many_users_and_indexes(world, queries):
