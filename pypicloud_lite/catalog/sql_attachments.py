@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -222,13 +223,14 @@ class AttachmentChanges:
         self._writer.record(f"{what} {noun}", one.index, one.project, one.filename, detail)
 
 
-class AttachmentWriting:
+class AttachmentWriting(ABC):
     """The port's methods, for a writer."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _attached(self) -> AttachmentChanges:
-        raise NotImplementedError
+        """What makes the changes, in the writer's transaction."""
 
     def add_attachment(self, attachment: Attachment, display_name: str) -> Attachment:
         """See the port."""
