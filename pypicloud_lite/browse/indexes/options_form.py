@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pypicloud_lite.browse.indexes.words import shown_address
+from pypicloud_lite.indexes.masking import masked
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.options import OPTIONS, items
 
@@ -29,7 +29,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "mirror_whitelist_inheritance": ("Whose names these are", ""),
     "strict": ("Strict uploads", ""),
-    "mirror_url": ("Address of the upstream", "A password in it is kept, and not shown."),
+    "mirror_url": ("Address of the upstream", "A login in it is kept, and shown as ***."),
     "mirror_cache_expiry": ("Seconds until it is asked again", ""),
     "mirror_no_project_list": ("It has no list of projects", ""),
     "mirror_use_external_urls": ("Send installers to its own files", ""),
@@ -106,4 +106,4 @@ def _text(index: IndexDefinition, name: str) -> str:
         return "\n".join(value)
     if isinstance(value, bool):
         return str(value).lower()
-    return shown_address(value) if name == "mirror_url" else str(value)
+    return masked(value) if name == "mirror_url" else str(value)
