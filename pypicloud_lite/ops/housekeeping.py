@@ -13,6 +13,7 @@ import structlog
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import PpcError
+from pypicloud_lite.kernel.moment import one_moment
 from pypicloud_lite.ops.first_rebuild import FirstRebuild
 from pypicloud_lite.ops.rescan import Rescan
 from pypicloud_lite.ops.search_filling import SearchFilling
@@ -99,8 +100,9 @@ class Housekeeping:
 
     def do_chores(self) -> None:
         """What other features keep for later; also once more when the process ends."""
-        for what, chore in self._chores.items():
-            self._attempt(what, chore)
+        with one_moment():
+            for what, chore in self._chores.items():
+                self._attempt(what, chore)
 
     def _run(self, stop: threading.Event) -> None:
         while True:

@@ -11,11 +11,11 @@ from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.port import CatalogReader
 from pypicloud_lite.indexes.definitions import Chain, Definitions
 from pypicloud_lite.indexes.registry import Registry
-from pypicloud_lite.kernel.errors import StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
+from pypicloud_lite.serve.visible import still_rebuilding
 
 _ROUNDS = 3
 
@@ -75,7 +75,7 @@ class Resolver:
         return chain
 
     def resolve(self, reader: CatalogReader, identity: Identity, index: IndexName, name: ProjectName) -> Resolved:
-        """The project; NotFound where there is no such index, ``StillRebuilding`` where it may be ours.
+        """The project; NotFound where there is no such index, as :func:`still_rebuilding` where it may be ours.
 
         Nothing of it may be told to a caller who has no READ on it in ``index``: whoever calls asks the gate.
         """
@@ -84,7 +84,7 @@ class Resolver:
         held = [one for one in found.records if one.index in stages]
         shown = self._shown(found, name, held)
         if shown and not found.records and not found.is_whole:
-            raise StillRebuilding.of_project(name)
+            raise still_rebuilding(self._gate, identity, name, index)
         visible = [one for one in held if self._is_visible(identity, one, index)]
         ruling = {index, found.definitions.default}
         withheld = next((one for one in found.records if one.index in ruling and _is_quarantined(one)), None)

@@ -32,11 +32,15 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page. ``listing`` is what it shows of an upstream, ``failed`` that the upstream gave nothing to show."""
+    """A page. ``listing`` is what it shows of an upstream, ``failed`` that the upstream gave nothing to show.
+
+    ``came_by``: the servers of this kind by which what it shows of upstreams came here.
+    """
 
     page: Page
     listing: Listing | None = None
     failed: bool = False
+    came_by: tuple[str, ...] = ()
 
 
 class SimpleApi:
@@ -100,13 +104,13 @@ class SimpleApi:
         key = ("merged", resolved.chain.index.name, name, form is Representation.JSON, root, shown, seen.may_ask)
         revision = (_revisions(holders), tuple(listing.key for listing in listings))
         page = self._cache.get((*key, *_ids(holders)), revision, draw)
-        return Answer(page, seen.worst, seen.error is not None and not listings)
+        return Answer(page, seen.worst, seen.error is not None and not listings, seen.came_by)
 
     def came_by(self, answer: Answer | Moved) -> tuple[str, ...]:
         """The servers of this kind by which it comes to another one, this one last; nothing where none asks."""
         if not hops() or isinstance(answer, Moved) or not self._mirrors.are_any:
             return ()
-        return (*(answer.listing.came_by if answer.listing is not None else ()), self._mirrors.built_in.server())
+        return (*answer.came_by, self._mirrors.built_in.server())
 
     def _files(self, holders: Sequence[ProjectRecord]) -> Mapping[IndexName, Sequence[FileRecord]]:
         if not holders:
@@ -214,6 +218,11 @@ class Asked:
         """The one that can be believed least."""
         listings = self.listings
         return next((one for one in listings if one.is_stale), listings[0] if listings else None)
+
+    @property
+    def came_by(self) -> tuple[str, ...]:
+        """The servers of this kind by which any of it came, each once."""
+        return tuple(dict.fromkeys(server for listing in self.listings for server in listing.came_by))
 
 
 def _ids(holders: Sequence[ProjectRecord]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import ProjectRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.kernel.errors import PpcError, StillRebuilding
+from pypicloud_lite.kernel.errors import AuthenticationRequired, PpcError, StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
 
@@ -37,5 +37,13 @@ def unknown(
 ) -> PpcError:
     """What is said of a project that is not there: while the first rebuild runs, that it may still come."""
     if reader.state().rebuilding_since is not None:
-        return StillRebuilding.of_project(name)
+        return still_rebuilding(gate, identity, name, index)
     return gate.unknown(identity, name, index)
+
+
+def still_rebuilding(gate: Gate, identity: Identity, name: ProjectName, index: IndexName | None = None) -> PpcError:
+    """That it may still come; but not to whom a login is asked of, nor of an index that the caller may not know of."""
+    told = gate.unknown(identity, name, index)
+    if isinstance(told, AuthenticationRequired) or (index is not None and not gate.may_know_of(identity, index)):
+        return told
+    return StillRebuilding.of_project(name)

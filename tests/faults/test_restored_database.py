@@ -216,4 +216,11 @@ def test_another_default_index_does_not_import_what_has_a_row_already(frail_site
     assert site.resync().imported == 0
     assert site.listed() == {}
     site.world.delete(f"/api/package/demo/{artifact.filename}", status=404)
+    # An index that nothing defines any more: what it has is kept, and shown again when it is defined.
+    assert site.download(artifact.filename) == 404
+    site.settings["index.root/main.type"] = "stage"
+    site.close()
+    site.world = site.open()
+    assert site.resync().imported == 0
     assert site.download(artifact.filename) == artifact.data
+    assert "404" not in site.world.get("/root/main/+simple/demo/", "reader").text

@@ -207,7 +207,13 @@ def test_T12_metadata_is_text(world, payload):
 
 
 def test_every_page_may_load_only_from_here(world):
-    for path, status in (("/", 200), ("/login", 200), ("/search", 200), ("/account/", 200), ("/nothing/at/all", 404)):
+    for path, status in (
+        ("/", 200),
+        ("/login", 200),
+        ("/search", 200),
+        ("/account/", 200),
+        ("/search/nothing/at/all", 404),
+    ):
         page = see(world, path, "reader", status)
         policy = page.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -340,9 +346,9 @@ def test_the_password_is_changed_where_it_is_in_the_database(world):
 
 
 def test_errors_are_pages_for_browsers_and_short_for_programs(world):
-    page = see(world, "/nothing/at/all", "reader", 404)
+    page = see(world, "/search/nothing/at/all", "reader", 404)
     assert "<h1>Not Found</h1>" in page
-    assert world.app.get("/nothing/at/all", status=404).content_type == "text/plain"
+    assert world.app.get("/search/nothing/at/all", status=404).content_type == "text/plain"
     assert world.app.get("/project/nothing/", headers={"Accept": "application/json"}, status=401).json["error"]
     anonymous = see(world, "/packages/x-1.0.tar.gz", None, 401)
     assert 'href="/login"' in anonymous
