@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -61,12 +62,18 @@ def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
+def _history() -> list[str]:
+    """Every revision, oldest first: read once in a process, as each is a module to be compiled and run."""
+    revisions = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    return revisions[::-1]
+
+
 def _pending(connection: Connection) -> list[str]:
-    history = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
-    history.reverse()
+    history = _history()
     revision = _current(connection)
     if revision is None:
-        return history
+        return list(history)
     if revision not in history:
         raise ConfigError(
             f"The database is at revision {revision}, which this version of pypicloud_lite does not know "

@@ -6,19 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 
 from pypicloud_lite.web.errors import tell
 
 View = Callable[[Request], Any]
+_ANSWERS = "pypicloud_lite.answers"
 
 
 def add_resource(config: Configurator, name: str, *patterns: str, **methods: View) -> None:
-    """Add one resource under one or more patterns; keywords are methods, GET also serves HEAD.
-
-    One view for each route, which looks at the method itself: Pyramid would take twice as long to start with one for
-    each method, and choose among them at every request.
-    """
+    """Add one resource under one or more patterns; keywords are methods, GET also serves HEAD."""
     if "GET" in methods:
         methods = {**methods, "HEAD": methods["GET"]}
     allowed = sorted(methods)
@@ -30,7 +28,28 @@ def add_resource(config: Configurator, name: str, *patterns: str, **methods: Vie
         message = f"{request.method} is not possible here: use {' or '.join(allowed)}"
         return tell(request, 405, message, "method-not-allowed", [("Allow", ", ".join(allowed))])
 
+    answers = _answers(config)
     for number, pattern in enumerate(patterns):
         route = f"{name}.{number}"
-        config.add_route(route, pattern)
-        config.add_view(answer, route_name=route)
+        config.add_route(route, pattern, use_global_views=True)
+        answers[route] = answer
+
+
+def _answers(config: Configurator) -> dict[str, View]:
+    """By the name of the route."""
+    answers: dict[str, View] | None = config.registry.get(_ANSWERS)
+    if answers is not None:
+        return answers
+    new: dict[str, View] = {}
+    config.registry[_ANSWERS] = new
+
+    def answer(request: Request) -> Any:
+        route = request.matched_route
+        if route is None:
+            # What Pyramid itself takes for the root, such as "//".
+            raise HTTPNotFound
+        return new[route.name](request)
+
+    # One view of Pyramid's for all routes: with one for each, it takes twice as long to start.
+    config.add_view(answer)
+    return new

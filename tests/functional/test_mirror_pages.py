@@ -474,6 +474,21 @@ def test_absence_that_only_who_asks_could_deny_is_nobody_elses_answer(
     assert names(world.project("late")) == ["late-1.0.tar.gz"]
 
 
+def test_page_of_several_mirrors_tells_by_whom_any_of_it_came(make_mirror: MakeMirror, index: FakeIndex) -> None:
+    with upstream_server() as second:
+        second.add("demo", NEWER.filename, NEWER.data)
+        world = make_mirror(index__mirror_hosts=second.url.partition("://")[2])
+        index.headers, second.headers = (("Via", f"1.1 {OTHER}"),), (("Via", f"1.1 {THIRD}"),)
+        for path, options in (
+            ("/root/two", {"type": "mirror", "mirror_url": second.index}),
+            ("/root/both", {"bases": "root/pypi,root/two"}),
+        ):
+            world.send("PUT", path, "admin", 200, options, Accept="application/json")
+        answer = world.get("/root/both/+simple/demo/", Accept=JSON, Via=f"1.1 ppc-{'9' * 32}")
+    assert names(answer.json) == [DEMO.filename, NEWER.filename]
+    assert answer.headers["Via"] == f"1.1 {OTHER}, 1.1 {THIRD}, 1.1 {world.services.mirror.server()}"
+
+
 def test_who_a_page_came_by_may_change_though_the_page_does_not(
     make_mirror: MakeMirror, index: FakeIndex, clock: MovingClock
 ) -> None:

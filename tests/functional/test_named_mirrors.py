@@ -148,15 +148,6 @@ def test_a_stage_shows_its_mirrors_and_private_hides_public(make_mirrors: MakeMi
     assert files(world, "writer/dev") == [own.filename]
 
 
-def test_page_tells_by_whom_any_of_it_came(make_mirrors: MakeMirrors, index: FakeIndex, second: FakeIndex) -> None:
-    world = make_mirrors({PRIVATE: place(index, second)})
-    define(world, "root/two", second)
-    index.headers, second.headers = (("Via", f"1.1 ppc-{'1' * 32}"),), (("Via", f"1.1 ppc-{'2' * 32}"),)
-    world.send("PUT", "/writer/dev", "writer", 200, {"bases": "root/one,root/two"}, Accept="application/json")
-    via = page(world, "writer/dev", Via=f"1.1 ppc-{'9' * 32}").headers["Via"]
-    assert via == f"1.1 ppc-{'1' * 32}, 1.1 ppc-{'2' * 32}, 1.1 {world.services.mirror.server()}"
-
-
 def test_name_of_the_default_index_is_not_asked_for(make_mirrors: MakeMirrors, index: FakeIndex) -> None:
     world = make_mirrors()
     world.upload(build_wheel("demo", "0.1"))

@@ -348,7 +348,8 @@ def test_the_password_is_changed_where_it_is_in_the_database(world):
 def test_errors_are_pages_for_browsers_and_short_for_programs(world):
     page = see(world, "/search/nothing/at/all", "reader", 404)
     assert "<h1>Not Found</h1>" in page
-    assert world.app.get("/search/nothing/at/all", status=404).content_type == "text/plain"
+    for path in ("/search/nothing/at/all", "/%2f"):
+        assert world.app.get(path, status=404).content_type == "text/plain"
     assert world.app.get("/project/nothing/", headers={"Accept": "application/json"}, status=401).json["error"]
     anonymous = see(world, "/packages/x-1.0.tar.gz", None, 401)
     assert 'href="/login"' in anonymous
