@@ -49,7 +49,7 @@ run: $(VENV)/run.stamp ## start the server here; the first time it also makes co
 test: $(VENV)/dev.stamp ## the quick tests; what needs a service that is not there is skipped with its reason
 	$(PYTEST) $(ARGS)
 
-test-all: $(VENV)/dev.stamp ## every test, the slow ones and the real clients too
+test-all: $(VENV)/dev.stamp ## every test, the slow and long ones and the real clients too: about an hour
 	$(PYTEST) -m "" $(ARGS)
 
 ldap: $(VENV)/ldap.stamp ## compile the client of LDAP, without which its tests are skipped; wants gcc and libldap-dev

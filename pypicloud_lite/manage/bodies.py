@@ -72,7 +72,9 @@ def read_parameters(
         return model.model_validate(sent)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
+        # Which of several types it was tried as is pydantic's own affair.
+        where, *rest = first["loc"]
+        name = ".".join(str(part) for part in (where, *(one for one in rest if isinstance(one, int))))
         takes = ", ".join(model.model_fields) or "none"
         raise InvalidRequest(
             f"Parameter {shown(name)} is wrong: {first['msg']}. This call takes these parameters: {takes}"

@@ -51,12 +51,21 @@ def _truth(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> Any:
+    """A number, or its text as a form sends it; no truth value, which would be 0 or 1."""
+    if isinstance(value, bool):
+        raise ValueError("it is a truth value: send a whole number")  # noqa: TRY004  pydantic's own
+    return value
+
+
 _FEW = Field(default=(), max_length=50)
 _Project = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra=PROJECT_PATTERN)]
 _Network = Annotated[str, AfterValidator(network), Field(json_schema_extra={"format": "ipvanynetwork"})]
 Projects = Annotated[tuple[_Project, ...], BeforeValidator(words)]
 Networks = Annotated[tuple[_Network, ...], BeforeValidator(words)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
+Days = Annotated[int, Field(ge=1, le=3650), BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
 Permissions = Annotated[tuple[ScopeWord, ...], BeforeValidator(words)]
 
 
@@ -127,9 +136,7 @@ class TokenParameters(Parameters):
     projects: Projects = _FEW
     index: str | None = Field(default=None, max_length=MAX_INDEX, pattern=INDEX_PATTERN)
     networks: Networks = _FEW
-    expires_in_days: Annotated[int, Field(ge=1, le=3650)] | Literal["never"] | None = Field(
-        default=None, description="auth.api_token_days if left out"
-    )
+    expires_in_days: Days | Literal["never"] | None = Field(default=None, description="auth.api_token_days if left out")
 
 
 class JournalParameters(Parameters):

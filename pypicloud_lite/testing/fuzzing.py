@@ -121,6 +121,8 @@ class Target:
         """The keys of everything that the catalog has."""
         keys = set()
         with self._world.services.catalog.read() as catalog:
+            for attached in catalog.all_attachments():
+                keys |= {attached.key, attached.manifest_key}
             for record in catalog.all_files(self._world.services.index):
                 keys |= {record.key, record.manifest_key}
                 keys |= {record.metadata_key} if record.metadata_sha256 else set()

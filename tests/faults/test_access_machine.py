@@ -559,6 +559,7 @@ def test_t03_t36_model_and_server_agree(server):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_t03_t36_model_and_server_agree_at_length(server, note):
     done = run(server, 500, derandomize=False)

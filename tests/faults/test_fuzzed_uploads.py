@@ -14,7 +14,7 @@ from pypicloud_lite.testing.fuzzing import KINDS, MAX_GROWTH_MIB, MAX_SECONDS
 EXAMPLES = 5000
 PARTS = [(kind, number) for kind in KINDS for number in range(1, 6)]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def fuzz(part):

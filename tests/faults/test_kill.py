@@ -29,8 +29,8 @@ EACH = 8
 SMALLEST, LARGEST = 1024, 2 * 1024 * 1024
 CASES = [
     pytest.param("file", 2, id="file 2"),
-    pytest.param("file", 100, id="file 100", marks=pytest.mark.slow),
-    pytest.param("s3", 20, id="s3 20", marks=pytest.mark.slow),
+    pytest.param("file", 100, id="file 100", marks=[pytest.mark.slow, pytest.mark.long]),
+    pytest.param("s3", 20, id="s3 20", marks=[pytest.mark.slow, pytest.mark.long]),
 ]
 
 

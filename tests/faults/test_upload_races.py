@@ -28,7 +28,7 @@ CASES = [
     case("sqlite", PROCESSES, 6),
     case("postgres", HOSTS, 6),
     *(
-        case(kind, hosts, 200, marks=pytest.mark.slow)
+        case(kind, hosts, 200, marks=[pytest.mark.slow, pytest.mark.long])
         for kind, hosts in [("sqlite", PROCESSES), ("postgres", PROCESSES), ("postgres", HOSTS)]
     ),
 ]

@@ -285,6 +285,7 @@ def test_every_call_does_what_the_document_says(api, subtests):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_call_does_what_the_document_says_at_length(api, subtests):
     assert examine_all(api, subtests, 30, derandomize=False) > 3000
     for operation in api.operations():

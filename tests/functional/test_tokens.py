@@ -200,6 +200,7 @@ def test_T04_a_token_is_never_more_than_its_user(world):
         ({"index": "main"}, 400, "index"),
         ({"expires_in_days": 0}, 400, "expires_in_days"),
         ({"expires_in_days": "soon"}, 400, "expires_in_days"),
+        ({"expires_in_days": True}, 400, "expires_in_days"),
         ({"permissions": ["admin"]}, 403, "administrators"),
         ({"permissions": ["admin"], "projects": ["x"]}, 400, "no limits"),
     ],

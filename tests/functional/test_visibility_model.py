@@ -435,6 +435,7 @@ def test_random_histories_show_what_the_rules_say(server: Server) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_two_thousand_random_histories_show_what_the_rules_say(server: Server) -> None:
     done = run(server, 2000, derandomize=False)

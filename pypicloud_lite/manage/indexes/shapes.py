@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.manage.bodies import Parameters
-from pypicloud_lite.manage.shapes import PackageObject, Shape, Truth, words
+from pypicloud_lite.manage.shapes import PackageObject, Shape, Truth, Whole, words
 
 _Words = Annotated[tuple[str, ...], BeforeValidator(words), Field(max_length=500)]
 _Text = Annotated[str, Field(max_length=10_000)]
@@ -27,7 +27,7 @@ class IndexOptions(Parameters):
     mirror_whitelist_inheritance: str | None = None
     strict: Truth | None = None
     mirror_url: _Text | None = None
-    mirror_cache_expiry: int | None = None
+    mirror_cache_expiry: Whole | None = None
     mirror_no_project_list: Truth | None = None
     mirror_use_external_urls: Truth | None = None
     mirror_provides_core_metadata: Truth | None = None
