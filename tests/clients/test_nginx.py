@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import textwrap
 import time
 from contextlib import contextmanager
@@ -392,3 +393,31 @@ def test_T28_a_request_in_the_body_of_another_is_not_taken_for_one(plain):
             assert talk(plain, head + framed + last) == [200, 200]
         # Each line is written by a thread of its own, after the answer.
         assert sorted(request.path for request in seen) == ["/health/ready", "/simple/"]
+
+
+def test_devpi_works_below_a_prefix(prefixed, devpi, dist, tmp_path):
+    """What it remembers, and what every answer of the server tells it to ask next, is below the prefix."""
+    first, second = build_wheel("by-devpi", "1.0"), build_wheel("by-devpi", "2.0")
+    person = devpi("writer")
+    environ = {"REQUESTS_CA_BUNDLE": str(prefixed.authority), "PIP_CERT": str(prefixed.authority)}
+    person("use", f"{prefixed.url}/", **environ)
+    person("login", "writer", "--password", PASSWORDS["writer"], **environ)
+    person("index", "-c", "dev", **environ)
+    person("index", "-c", "prod", **environ)
+    person("use", "writer/dev", **environ)
+    kept = person.remembered()
+    assert {kept[key].removeprefix(prefixed.url) for key in ("index", "login", "simpleindex")} == {
+        "/writer/dev",
+        "/+login",
+        "/writer/dev/+simple/",
+    }
+    person("upload", *dist(first, second), **environ)
+    assert f"{prefixed.url}/writer/dev/+f/{first.sha256[:3]}/" in person("list", "by-devpi", "--all", **environ).output
+    person("push", "by-devpi==1.0", "writer/prod", **environ)
+    listed = prefixed.ask("GET", "/writer/prod/+simple/by-devpi/", headers=READER).data.decode()
+    assert (first.filename in listed, second.filename in listed) == (True, False)
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    person("install", "--venv", tmp_path / "venv", "by-devpi==1.0", **environ, PIP_NO_CACHE_DIR="1")
+    assert list(tmp_path.glob("venv/lib/*/site-packages/by_devpi-1.0.dist-info"))
+    person("remove", "-y", "by-devpi==2.0", **environ)
+    assert second.filename not in person("list", "by-devpi", "--all", **environ).output
