@@ -12,6 +12,7 @@ import pytest
 import urllib3
 
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
+from pypicloud_lite.testing.devpi_client import DevpiClient
 from pypicloud_lite.testing.peers import DevpiServer
 
 USERS = {"alice": "pw-alice", "bob": "päss:wörd"}
@@ -66,6 +67,9 @@ def export(environment, tmp_path_factory):
         devpi.send("POST", tested.removeprefix(server.url), "bob", json={"testenvs": {}, "toxversion": "4"})
         planned = {":action": "submit", "name": "planned", "version": "0.1"}
         devpi.send("POST", "/alice/dev/", "alice", fields=list(planned.items()))
+        bob = DevpiClient(environment("devpi"), folder / "bob")
+        bob("use", f"{server.url}/alice/dev")
+        bob("login", "bob", "--password", USERS["bob"])
         server.export(folder / "export")
     return folder / "export"
 
@@ -150,3 +154,24 @@ def test_what_was_not_volatile_still_is_not(moved):
     fields = [(":action", "file_upload"), ("content", (other.filename, other.data))]
     answer = urllib3.request("POST", f"{moved.url}/alice/base/", fields=fields, headers=basic("alice"), retries=False)
     assert answer.status == 409
+
+
+def test_the_same_client_goes_on_at_the_same_address(make_index, environment, export, tmp_path):
+    """Nothing is told to it but the password once more: its login was the other server's."""
+    bob = DevpiClient(environment("devpi"), export.parent / "bob")
+    port = int(bob.remembered()["index"].split(":")[2].partition("/")[0])
+    settings = {"pypi.auth": "sql config", "pypi.default_read": "authenticated"}
+    with make_index(settings, port=port) as index:
+        ppc_import(index, export)
+        assert "401" in bob("list", status=None).output
+        bob("login", "bob", "--password", USERS["bob"])
+        lines = bob("list", "--all", "dev-tool").lines
+        assert f"{index.url}/alice/dev/+f/{SECOND.sha256[:3]}/{SECOND.sha256[3:16]}/{SECOND.filename}" in lines
+        newer = build_wheel("Dev_Tool", "3.0", requires_dist=["demo==1.0"])
+        tmp_path.joinpath(newer.filename).write_bytes(newer.data)
+        bob("upload", tmp_path / newer.filename)
+        subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+        bob("install", "--venv", tmp_path / "venv", "dev-tool")
+        assert list(tmp_path.glob("venv/lib/*/site-packages/dev_tool-3.0.dist-info"))
+        assert list(tmp_path.glob("venv/lib/*/site-packages/demo-1.0.dist-info"))
+        assert "403" in bob("upload", "--index", "alice/base", tmp_path / newer.filename, status=None).output
