@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
+import shutil
 import stat
 import threading
 from datetime import UTC, datetime, timedelta
@@ -245,7 +247,16 @@ def test_what_lies_beside_a_blob_syncs_its_folder_alone(storage: LocalStorage, r
     assert events[1:] == ["rename", f"sync {root}/a/b"]
 
 
-@pytest.mark.parametrize("way", ["deleted", "another process", "made anew"])
+def test_a_new_folder_syncs_the_way_down_as_far_as_it_is_new(
+    storage: LocalStorage, root: Path, events: list[str]
+) -> None:
+    put(storage, "a/b/c", b"x")
+    events.clear()
+    put(storage, "a/d/e", b"x")
+    assert events[1:] == ["link", f"sync {root}/a/d", f"sync {root}/a"]
+
+
+@pytest.mark.parametrize("way", ["deleted", "another process", "made anew", "moved"])
 def test_a_folder_that_is_not_known_to_be_synced_is(
     storage: LocalStorage, root: Path, events: list[str], way: str
 ) -> None:
@@ -254,8 +265,12 @@ def test_a_folder_that_is_not_known_to_be_synced_is(
         storage.delete(StorageKey("a/b/c"))
     elif way == "another process":
         storage = LocalStorage(LocalSettings.model_validate({"storage.dir": root}))
+    elif way == "moved":
+        (root / "a").rename(root / "z")
+        (root / "a").mkdir()
+        (root / "z" / "b").rename(root / "a" / "b")
     else:
-        (root / "a" / "b").rename(root / "a" / "old")
+        shutil.rmtree(root / "a")
     events.clear()
     storage.write(StorageKey("a/b/c.json"), b"{}")
     assert events[1:] == ["rename", f"sync {root}/a/b", f"sync {root}/a", f"sync {root}"]
@@ -350,17 +365,31 @@ def test_files_do_not_stay_open(storage: LocalStorage) -> None:
     def descriptors() -> int:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
-    put(storage, "warm", b"x")
     before = descriptors()
     for number in range(20):
-        put(storage, f"a/{number}/b", b"x" * CHUNK)
-        with storage.open(StorageKey(f"a/{number}/b")) as reader:
+        put(storage, f"a/{number % 2}/{number}", b"x" * CHUNK)
+        with storage.open(StorageKey(f"a/{number % 2}/{number}")) as reader:
             next(iter(reader))
         with pytest.raises(ValueError):
-            storage.open(StorageKey(f"a/{number}/b"), Span(CHUNK, CHUNK + 1))
+            storage.open(StorageKey(f"a/{number % 2}/{number}"), Span(CHUNK, CHUNK + 1))
         storage.spool().close()
     listing = storage.list()
     next(listing)
+    # The folders a, a/0, a/1 and .tmp, which are known to be synced.
+    assert descriptors() <= before + 4
+
+
+def test_few_folders_stay_open_and_none_for_longer_than_the_storage(root: Path) -> None:
+    def descriptors() -> int:
+        gc.collect()
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = descriptors()
+    storage = make(root)
+    for number in range(200):
+        put(storage, f"a/{number}/b", b"x")
+    assert before + 100 < descriptors() <= before + 129
+    del storage
     assert descriptors() == before
 
 

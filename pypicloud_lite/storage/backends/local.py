@@ -7,8 +7,6 @@ import io
 import os
 import secrets
 import stat
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -30,11 +28,11 @@ from pypicloud_lite.kernel.names import StorageKey, shown
 from pypicloud_lite.settings.declare import Plugin, Settings
 from pypicloud_lite.settings.values import parse_duration
 from pypicloud_lite.storage.backends import local_tree
+from pypicloud_lite.storage.backends.local_synced import SyncedFolders
 from pypicloud_lite.storage.backends.local_tree import TEMPORARIES, folders
 from pypicloud_lite.storage.port import CHUNK, BlobInfo, BlobNotFound, BlobTooLarge, DigestMismatch, Span, Spool
 from pypicloud_lite.storage.spool import FileSpool, disk_error
 
-_MOST_SYNCED = 1024
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -105,7 +103,7 @@ class LocalStorage:
         self._root = settings.dir
         self._reserve = int(settings.reserve)
         self._accel_prefix = settings.accel_prefix
-        self._synced = _SyncedFolders()
+        self._synced = SyncedFolders()
 
     def spool(self, expected_size: int | None = None) -> Spool:
         """Begin a temporary in ``.tmp``."""
@@ -141,12 +139,12 @@ class LocalStorage:
                     "are there. Send the file again"
                 )
             with folders(self._root, [TEMPORARIES]) as opened:
-                inode = local_tree.publish(
+                local_tree.publish(
                     self._root,
                     key,
                     lambda name, folder: local_tree.link_new(spool.name, opened[-1], name, folder),
+                    self._synced,
                 )
-        self._synced.put(key, inode)
         spool.published()
 
     def copy(self, source: StorageKey, target: StorageKey, size: int) -> None:
@@ -157,10 +155,8 @@ class LocalStorage:
         if found != size:
             raise DigestMismatch(f"{shown(source.value)} has {found} bytes and should have {size}: nothing was copied")
         with _reading(source, "copy"):
-            inode = local_tree.link_again(self._root, source, target)
-        if inode is not None:
-            self._synced.put(target, inode)
-            return
+            if local_tree.link_again(self._root, source, target, self._synced):
+                return
         with self.spool(size) as spool, self.open(source) as reader:
             for chunk in reader:
                 spool.write(chunk)
@@ -177,7 +173,7 @@ class LocalStorage:
                     self._root,
                     key,
                     lambda name, folder: os.rename(spool.name, name, src_dir_fd=opened[-1], dst_dir_fd=folder),
-                    self._synced.inode(key),
+                    self._synced,
                 )
             spool.published()
 
@@ -207,7 +203,6 @@ class LocalStorage:
 
     def delete(self, key: StorageKey) -> None:
         """Unlink, and remove the folders that this left empty."""
-        self._synced.forget(key)
         with contextlib.suppress(BlobNotFound), _reading(key, "delete"):
             local_tree.remove(self._root, key)
 
@@ -264,37 +259,6 @@ class LocalStorage:
                         os.unlink(name, dir_fd=opened[-1])
                         count += 1
         return count
-
-
-class _SyncedFolders:
-    """The folders of blobs that were put lately, by the inode that each had when the way down to it was synced.
-
-    What is written beside a blob, moments later, need not sync that way again: a blob's folder is its own, and never
-    comes back under its name. Bounded; what is forgotten is synced once more.
-    """
-
-    def __init__(self) -> None:
-        self._inodes: OrderedDict[str, int] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def put(self, key: StorageKey, inode: int) -> None:
-        with self._lock:
-            self._inodes[_folder(key)] = inode
-            if len(self._inodes) > _MOST_SYNCED:
-                self._inodes.popitem(last=False)
-
-    def forget(self, key: StorageKey) -> None:
-        """The folder may go with its last blob."""
-        with self._lock:
-            self._inodes.pop(_folder(key), None)
-
-    def inode(self, key: StorageKey) -> int | None:
-        with self._lock:
-            return self._inodes.get(_folder(key))
-
-
-def _folder(key: StorageKey) -> str:
-    return key.value.rpartition("/")[0]
 
 
 class LocalReader:

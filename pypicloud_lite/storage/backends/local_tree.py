@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pypicloud_lite.kernel.errors import InvalidName, StorageUnavailable
 from pypicloud_lite.kernel.names import StorageKey
+from pypicloud_lite.storage.backends.local_synced import SyncedFolders
 from pypicloud_lite.storage.port import BlobInfo
 
 TEMPORARIES = ".tmp"
@@ -87,30 +88,27 @@ def stat_regular(root: Path, key: StorageKey) -> os.stat_result:
     return status
 
 
-def publish(root: Path, key: StorageKey, place: Callable[[str, int], None], durable: int | None = None) -> int:
+def publish(root: Path, key: StorageKey, place: Callable[[str, int], None], synced: SyncedFolders) -> None:
     """Call ``place(name, folder)`` in the key's folder, created as needed; durable on return.
 
     Every folder up to the root is synced, not only those created here: another thread may have created one a
-    moment ago and not have synced it yet. But where the folder's inode is ``durable``, as an earlier call returned
-    it, the way down to it was synced then, and the folder alone is.
+    moment ago and not have synced it yet. But for those of which ``synced`` knows better.
     """
     *segments, name = key.value.split("/")
     for remaining in reversed(range(_TRIES)):
         try:
             with folders(root, segments, create=True) as opened:
                 place(name, opened[-1])
-                inode = os.fstat(opened[-1]).st_ino
-                for descriptor in reversed(opened[-1:] if inode == durable else opened):
-                    os.fsync(descriptor)
-                return inode
+                synced.sync(opened)
+                return
         except FileNotFoundError:
             if not remaining:
                 raise
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def link_again(root: Path, source: StorageKey, target: StorageKey) -> int | None:
-    """Give the file at ``source`` a second name, as :func:`publish` does; None where the file system has no such links.
+def link_again(root: Path, source: StorageKey, target: StorageKey, synced: SyncedFolders) -> bool:
+    """Give the file at ``source`` a second name, as :func:`publish` does; False where there are no such links.
 
     The file's time becomes the present: under its new name it must not look like something left long ago.
     """
@@ -118,15 +116,17 @@ def link_again(root: Path, source: StorageKey, target: StorageKey) -> int | None
     with folders(root, segments) as opened:
         try:
             os.utime(old, dir_fd=opened[-1], follow_symlinks=False)
-            return publish(
+            publish(
                 root,
                 target,
                 lambda new, folder: os.link(old, new, src_dir_fd=opened[-1], dst_dir_fd=folder, follow_symlinks=False),
+                synced,
             )
         except OSError as error:
             if error.errno in _NO_LINKS or error.errno in {errno.EACCES, errno.EXDEV}:
-                return None
+                return False
             raise
+    return True
 
 
 def link_new(temporary: str, temporaries: int, name: str, folder: int) -> None:
