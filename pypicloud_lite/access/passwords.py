@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import argon2
 from passlib import hash as passlib_hash
 
 from pypicloud_lite.kernel.errors import InvalidRequest, TooManyRequests
+
+T = TypeVar("T")
 
 MAX_PASSWORD = 4096
 """Bytes of UTF-8. Longer ones are wrong before anything is hashed."""
@@ -25,12 +28,14 @@ EMPTY_PASSWORD = "empty"  # noqa: S105  no hash either
 _STAND_IN = b"stand-in"
 """Hashed in place of a password that the scheme cannot take: the time does not tell which scheme it is."""
 
-_ARGON2_MEMORY = 32 * 1024
+_ARGON2_MEMORY = 31 * 1024
 """KiB for one new argon2id hash, with t=3 and p=1.
 
-Chosen by measurement: 65 ms on one core, half of the 150 ms that an uncached check may take, above the usual
-minimum (19 MiB, t=2), and a worker that hashes on every core stays within tens of MiB. One lane, because
-checks run in parallel with each other: more lanes would only make them wait for one another.
+Chosen by measurement: 60 ms on one core, half of the 150 ms that an uncached check may take, above the usual
+minimum (19 MiB, t=2), and a worker that hashes on every core stays within tens of MiB. Below 32 MiB, as up to there
+glibc keeps the room for the next hash of the same thread; above it every hash has the kernel clear new pages, which
+is a quarter of what it costs. One lane, because checks run in parallel with each other: more lanes would only make
+them wait for one another.
 """
 
 
@@ -213,8 +218,8 @@ class PasswordHasher:
     """Hashes and verifies with at most ``cores`` at a time (default: as many as the machine has).
 
     Thread-safe. Wiring owns one per process: more threads than that would only make each other slower, and
-    every running argon2 hash holds 32 MiB. With ``admitted`` no more than so many run and wait together: every method
-    then raises TooManyRequests at once where one more would wait.
+    every argon2 hash takes 31 MiB, which its thread keeps for the next. With ``admitted`` no more than so many run and
+    wait together: every method then raises TooManyRequests at once where one more would wait.
     """
 
     def __init__(
@@ -229,29 +234,35 @@ class PasswordHasher:
         if rounds is not None:
             check_rounds(self._scheme, rounds)
         self._rounds = rounds
-        self._slots = threading.BoundedSemaphore(cores or os.cpu_count() or 1)
+        self._cores = cores or os.cpu_count() or 1
         self._places = None if admitted is None else threading.BoundedSemaphore(admitted)
+        # A process that is forked off has none of its parent's threads.
+        self._pools: dict[int, ThreadPoolExecutor] = {}
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _compute(self, do: Callable[[], T]) -> T:
+        """In the threads for it, when it is its turn."""
         if self._places is not None and not self._places.acquire(blocking=False):
             raise TooManyRequests("Too many logins at the same time: wait 1 second, then try again", 1)
         try:
-            with self._slots:
-                yield
+            return self._pool().submit(do).result()
         finally:
             if self._places is not None:
                 self._places.release()
 
+    def _pool(self) -> ThreadPoolExecutor:
+        pool = self._pools.get(os.getpid())
+        if pool is None:
+            # Atomic: of two threads that come here at once, both get the same one; the other's has no thread yet.
+            pool = self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self._cores, "password"))
+        return pool
+
     def hash(self, password: str) -> str:
         """As :func:`hash_password`, with the scheme and cost chosen for new hashes."""
-        with self._turn():
-            return hash_password(password, self._scheme, self._rounds)
+        return self._compute(partial(hash_password, password, self._scheme, self._rounds))
 
     def verify(self, password: str, stored: str) -> bool:
         """As :func:`verify_password`."""
-        with self._turn():
-            return verify_password(password, stored)
+        return self._compute(partial(verify_password, password, stored))
 
     def verify_dummy(self, password: str) -> None:
         """Cost as much as verifying a hash that :meth:`hash` made: for users who have none.
@@ -262,9 +273,5 @@ class PasswordHasher:
         if secret is None:
             return
         known = _SCHEMES[self._scheme]
-        with self._turn():
-            _hash(
-                self._scheme,
-                secret if known.refusal(secret) is None else _STAND_IN,
-                known.rounds if self._rounds is None else self._rounds,
-            )
+        computed = secret if known.refusal(secret) is None else _STAND_IN
+        self._compute(partial(_hash, self._scheme, computed, known.rounds if self._rounds is None else self._rounds))

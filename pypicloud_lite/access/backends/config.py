@@ -27,7 +27,7 @@ class ConfigAccessSettings(Settings):
         repr=False,
         json_schema_extra={
             "example": [
-                "user.alice = $argon2id$v=19$m=32768,t=3,p=1$c2FsdA$aGFzaA",
+                "user.alice = $argon2id$v=19$m=31744,t=3,p=1$c2FsdA$aGFzaA",
                 "group.developers = alice bob",
                 "package.internal-tool.group.developers = rw",
                 "package.internal-tool.user.carol = r",
