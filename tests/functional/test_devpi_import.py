@@ -13,7 +13,6 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-import argon2
 import pytest
 from click.testing import CliRunner
 
@@ -28,6 +27,7 @@ from pypicloud_lite.ops.devpi_export.importing import Target, Wishes, import_exp
 from pypicloud_lite.ops.devpi_export.reading import Export, read_export
 from pypicloud_lite.ops.devpi_export.renaming import Names
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel, zip_bytes
+from pypicloud_lite.testing.devpi_exports import ImportRun, MadeExport, stored
 from pypicloud_lite.testing.live import write_config
 from pypicloud_lite.testing.world import basic, user_settings
 
@@ -36,61 +36,6 @@ DEMO = ProjectName("demo")
 WHEEL, SDIST = build_wheel("demo", "1.0"), build_sdist("demo", "1.0")
 SETTINGS = {"pypi.auth": "sql config"}
 TESTER = Author("tester")
-
-
-def stored(password):
-    """As devpi stores it, at less cost."""
-    return argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=4).hash(password)
-
-
-class MadeExport:
-    """A folder as devpi-export writes it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        users = {"alice": {"username": "alice", "pwhash": stored("pw-alice"), "created": "2020-02-03T04:05:06Z"}}
-        self.document = {"dumpversion": "2", "users": users, "indexes": {}}
-        self.add_index("alice/dev")
-
-    def add_index(self, name, **config):
-        config = {"type": "stage", "volatile": True, "bases": [], "acl_upload": ["alice"], **config}
-        self.document["indexes"][name] = {"indexconfig": config, "projects": {}, "files": []}
-
-    def add_user(self, name, **more):
-        self.document["users"][name] = {"username": name, "pwhash": stored(f"pw-{name}"), **more}
-
-    def put(self, artifact, project="demo", index="alice/dev", *, relpath=None, rel="releasefile", **changed):
-        version = artifact.filename.split("-")[1].removesuffix(".tar.gz")
-        relpath = relpath or f"{index}/{project}/{version}/{artifact.filename}"
-        path = self.folder / relpath
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(artifact.data)
-        self.describe(project, version, index)
-        log = [{"what": "upload", "who": "alice", "when": [2021, 2, 3, 4, 5, 6], "dst": index}]
-        entry = {
-            "type": rel,
-            "projectname": project,
-            "version": version,
-            "relpath": relpath,
-            "entrymapping": {
-                "hash_spec": f"sha256={artifact.sha256}",
-                "hashes": {"sha256": artifact.sha256},
-                "last_modified": "Wed, 04 Mar 2020 05:06:07 GMT",
-            },
-            "log": log,
-        }
-        entry["entrymapping"].update(changed.pop("entrymapping", {}))
-        self.document["indexes"][index]["files"].append({**entry, **changed})
-        return path
-
-    def describe(self, project, version, index="alice/dev"):
-        projects = self.document["indexes"][index]["projects"]
-        projects.setdefault(project, {})[version] = {"name": project, "version": version}
-
-    def write(self):
-        (self.folder / "dataindex.json").write_text(json.dumps(self.document))
-        return self.folder
 
 
 @pytest.fixture
@@ -113,14 +58,7 @@ def config(tmp_path):
 @pytest.fixture
 def run(made, config):
     """``run("--dry-run", status=1)``: the report, as JSON."""
-
-    def runs(*options, status=0):
-        words = ["devpi", str(made.write()), "--config", str(config), "--json", *options]
-        result = CliRunner().invoke(import_people, words)
-        assert result.exit_code == status, result.output
-        return json.loads(result.stdout) if result.stdout else result.stderr
-
-    return runs
+    return ImportRun(made, config)
 
 
 def row(world, filename, index=DEV):
