@@ -10,8 +10,7 @@ import click
 
 from pypicloud_lite.cli.config_file import config_option
 from pypicloud_lite.cli.operator import as_json, operating, refuses_clearly
-from pypicloud_lite.journal.model import Author
-from pypicloud_lite.ops.devpi_export.carrying import CarriedAttachments, CarriedProfiles
+from pypicloud_lite.ops.devpi_export.carrying import CarriedProfiles
 from pypicloud_lite.ops.devpi_export.importing import Target, Wishes, import_export
 from pypicloud_lite.ops.devpi_export.reading import WrongExport, read_export
 from pypicloud_lite.ops.devpi_export.renaming import read_renames
@@ -24,7 +23,7 @@ _NOT_ALL, _WRONG = 1, 2
 @click.command(name="devpi")
 @click.argument("exportdir", type=click.Path(file_okay=False, path_type=Path))
 @config_option
-@click.option("--dry-run", is_flag=True, help="Read and verify everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Read and verify what is not here yet, write nothing.")
 @click.option("--root-is-admin", is_flag=True, help="Make devpi's root an administrator here.")
 @click.option(
     "--rename", "renames", multiple=True, metavar="OLD=NEW", help="Give a user, or USER/INDEX, another name here."
@@ -44,7 +43,7 @@ def import_devpi(
     take_unsound: bool,
     in_json: bool,
 ) -> None:
-    """Take over what devpi-export wrote to EXPORTDIR: users, indexes and files.
+    """Take over what devpi-export wrote to EXPORTDIR: users, indexes, files, documentation and results of tests.
 
     The server may run meanwhile. Every file is verified by the hashes in the export. What is there already is left
     alone, so an interrupted import is simply started again. Ends with 0 when everything was carried over, with 1 when
@@ -62,13 +61,13 @@ def import_devpi(
             # Else a server that starts on this later would look for what lay there before.
             services.first_rebuild().settle_trivial()
         wishes = Wishes(root_is_admin=root_is_admin, take_unsound=take_unsound, dry_run=dry_run)
-        target = _target(services, operator.author)
+        target = _target(services)
         report = import_export(export, target, names, wishes, operator.identity, operator.author, _progress)
     _tell(report, in_json=in_json, dry_run=dry_run)
     sys.exit(_NOT_ALL if report.left else 0)
 
 
-def _target(services: Services, author: Author) -> Target:
+def _target(services: Services) -> Target:
     return Target(
         storage=services.storage,
         catalog=services.catalog,
@@ -76,9 +75,7 @@ def _target(services: Services, author: Author) -> Target:
         administration=services.administration,
         indexes=services.indexes,
         registry=services.registry,
-        attachments=CarriedAttachments(
-            services.storage, services.catalog, services.ingest.changes.attached, services.clock, author
-        ),
+        clock=services.clock,
         profiles=CarriedProfiles(services.administration),
     )
 

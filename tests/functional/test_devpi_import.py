@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,6 +130,7 @@ def target(world):
         services.administration,
         services.indexes,
         services.registry,
+        services.clock,
     )
 
 
@@ -433,41 +432,6 @@ def test_options_and_kinds_of_plugins_are_named(made, run, world):
     assert [line.split(":")[0] for line in lines] == ["index 'alice/dev'", "index 'alice/odd'", "index 'alice/odd'"]
     assert "uploadtrigger_jenkins" in lines[0]
     assert world.services.registry.now().get(DEV).get("mirror_whitelist") == ["six", "*"]
-
-
-def test_documentation_and_results_come_along(made, run, world):
-    made.put(WHEEL)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.html", "<h1>demo</h1>")
-    docs = type(WHEEL)("demo-1.0.doc.zip", buffer.getvalue(), b"")
-    made.put(docs, rel="doczip", version="1.0")
-    result = type(WHEEL)("demo-1.0-result.json", b"{}", b"")
-    made.put(result, rel="toxresult", version="1.0", for_entrypath=f"alice/dev/+f/abc/{WHEEL.filename}")
-    report = run()
-    assert (report["docs"], report["results"]) == (1, 1)
-    kept = world.services.attachments.of([DEV], ProjectName("demo"))
-    assert {(one.kind.value, one.sha256) for one in kept} == {("doczip", docs.sha256), ("toxresult", result.sha256)}
-    again = run()
-    assert (again["docs"], again["results"]) == (0, 0)
-    assert world.services.attachments.of([DEV], ProjectName("demo")) == kept
-
-
-def test_documentation_that_is_none_is_named(made, run):
-    made.put(WHEEL)
-    made.put(type(WHEEL)("demo-1.0.doc.zip", b"PK", b""), rel="doczip", version="1.0")
-    assert "demo-1.0.doc.zip" in left(run(status=1))
-
-
-def test_results_of_old_servers_come_along(made, run):
-    made.put(WHEEL)
-    # What devpi-server 6.5 to 6.8 took for the hash of a result.
-    result_path = f"alice/dev/demo/sha256={WHEEL.sha256}/r1-1.0.json"
-    entry = f"alice/dev/+f/123/4567890abcdef/{WHEEL.filename}"
-    wrong = {"hash_spec": f"sha256={WHEEL.sha256}", "hashes": {}}
-    result = type(WHEEL)("r1-1.0.json", b"{}", b"")
-    made.put(result, rel="toxresult", relpath=result_path, version="1.0", for_entrypath=entry, entrymapping=wrong)
-    assert run()["results"] == 1
 
 
 def test_a_run_that_was_killed_is_continued(made, config, run, world):

@@ -16,8 +16,10 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.ops.devpi_export.attachments import AttachmentImport
 from pypicloud_lite.ops.devpi_export.definitions import IndexImport
-from pypicloud_lite.ops.devpi_export.files import Attachments, FileImport
+from pypicloud_lite.ops.devpi_export.files import FileImport
 from pypicloud_lite.ops.devpi_export.people import PeopleImport, Profiles
 from pypicloud_lite.ops.devpi_export.reading import Export, ExportedIndex
 from pypicloud_lite.ops.devpi_export.renaming import Names
@@ -32,7 +34,7 @@ Progress = Callable[[str], None]
 class Target:
     """The server's parts that an import writes to.
 
-    ``attachments`` and ``profiles`` are None where such things cannot be kept, which is then reported.
+    ``profiles`` is None where such things cannot be kept, which is then reported.
     """
 
     storage: Storage
@@ -41,7 +43,7 @@ class Target:
     administration: Administration
     indexes: Indexes
     registry: Registry
-    attachments: Attachments | None = None
+    clock: Clock
     profiles: Profiles | None = None
 
 
@@ -72,6 +74,17 @@ def import_export(
     people = PeopleImport(target.administration, names, author, report, target.profiles)
     people.run(export, root_is_admin=wishes.root_is_admin, dry_run=wishes.dry_run)
     indexes = IndexImport(target.indexes, target.registry, names, identity, author, report, dry_run=wishes.dry_run)
+    attachments = AttachmentImport(
+        export,
+        target.storage,
+        target.catalog,
+        target.ingest.changes.attached,
+        target.clock,
+        names,
+        author,
+        report,
+        dry_run=wishes.dry_run,
+    )
     files = FileImport(
         export,
         target.storage,
@@ -80,7 +93,7 @@ def import_export(
         names,
         author,
         report,
-        target.attachments,
+        attachments,
         dry_run=wishes.dry_run,
         take_unsound=wishes.take_unsound,
     )

@@ -51,7 +51,10 @@ class ExportedUser:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """``hashes`` are in hex by algorithm; ``tested`` is the file that a tox result is about."""
+    """``hashes`` are in hex by algorithm; ``tested`` is the file that a tox result is about.
+
+    ``tested_digest`` is how the hash of that file begins, as devpi's address of it has it: sha256, of old servers md5.
+    """
 
     rel: str
     version: str
@@ -60,6 +63,7 @@ class ExportedFile:
     uploaded_at: datetime | None = None
     uploader: str | None = None
     tested: str | None = None
+    tested_digest: str = ""
 
     @property
     def filename(self) -> str:
@@ -219,7 +223,7 @@ def _file(raw: Mapping[str, Any]) -> ExportedFile:
     given = raw.get("entrymapping")
     entry: Mapping[str, Any] = given if isinstance(given, dict) else {}
     uploaded_at, uploader = _upload(raw.get("log"))
-    for_entrypath = raw.get("for_entrypath")
+    tested, tested_digest = _tested(raw.get("for_entrypath"))
     return ExportedFile(
         rel=raw["type"],
         version=str(raw.get("version", "")),
@@ -227,8 +231,17 @@ def _file(raw: Mapping[str, Any]) -> ExportedFile:
         hashes=_hashes(raw, entry),
         uploaded_at=uploaded_at or _http_date(entry.get("last_modified")),
         uploader=uploader,
-        tested=PurePosixPath(for_entrypath).name if isinstance(for_entrypath, str) else None,
+        tested=tested,
+        tested_digest=tested_digest,
     )
+
+
+def _tested(entrypath: object) -> tuple[str | None, str]:
+    """The name at the end of ``USER/INDEX/+f/123/4567890abcdef/NAME``, and the digits before it."""
+    if not isinstance(entrypath, str):
+        return None, ""
+    *before, name = PurePosixPath(entrypath).parts or ("",)
+    return name, "".join(before[before.index("+f") + 1 :]) if "+f" in before else ""
 
 
 def _hashes(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, str]:
