@@ -31,6 +31,7 @@ _NOT_ALL, _WRONG = 1, 2
 @click.option(
     "--take-unsound", is_flag=True, help="Take files over that an upload would refuse, by their name and hash alone."
 )
+@click.option("--again", is_flag=True, help="Bring back what was removed here after an earlier import.")
 @click.option("--json", "in_json", is_flag=True, help="Print the report as JSON.")
 @refuses_clearly
 def import_devpi(
@@ -41,13 +42,15 @@ def import_devpi(
     dry_run: bool,
     root_is_admin: bool,
     take_unsound: bool,
+    again: bool,
     in_json: bool,
 ) -> None:
     """Take over what devpi-export wrote to EXPORTDIR: users, indexes, files, documentation and results of tests.
 
     The server may run meanwhile. Every file is verified by the hashes in the export. What is there already is left
-    alone, so an interrupted import is simply started again. Ends with 0 when everything was carried over, with 1 when
-    something was not, with 2 when EXPORTDIR is no export that is understood here.
+    alone, so an interrupted import is simply started again; what was removed here after an earlier one stays away. Ends
+    with 0 when everything was carried over, with 1 when something was not, with 2 when EXPORTDIR is no export that is
+    understood here.
     """
     try:
         export = read_export(exportdir)
@@ -60,7 +63,7 @@ def import_devpi(
         if not dry_run:
             # Else a server that starts on this later would look for what lay there before.
             services.first_rebuild().settle_trivial()
-        wishes = Wishes(root_is_admin=root_is_admin, take_unsound=take_unsound, dry_run=dry_run)
+        wishes = Wishes(root_is_admin=root_is_admin, take_unsound=take_unsound, again=again, dry_run=dry_run)
         target = _target(services)
         report = import_export(export, target, names, wishes, operator.identity, operator.author, _progress)
     _tell(report, in_json=in_json, dry_run=dry_run)
@@ -75,6 +78,7 @@ def _target(services: Services) -> Target:
         administration=services.administration,
         indexes=services.indexes,
         registry=services.registry,
+        database=services.database,
         clock=services.clock,
         profiles=CarriedProfiles(services.administration),
     )

@@ -130,6 +130,7 @@ def target(world):
         services.administration,
         services.indexes,
         services.registry,
+        services.database,
         services.clock,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from pypicloud_lite.catalog.model import AttachmentKind
@@ -98,8 +100,6 @@ def test_results_of_old_servers_come_along(made, run):
 
 
 def test_an_old_file_is_told_by_its_md5(made, run):
-    import hashlib
-
     md5 = hashlib.md5(WHEEL.data, usedforsecurity=False).hexdigest()
     made.put_result(b"{}", WHEEL, for_entrypath=f"alice/dev/+f/{md5[:3]}/{md5[3:16]}/{WHEEL.filename}")
     assert counts(run()) == [1, 0, 0, 1, 0]

@@ -10,16 +10,14 @@ from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.attaching import Attaching, NewAttachment
 from pypicloud_lite.indexes.incoming import FileExists
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH, result_filename
-from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import InvalidRequest
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.kernel.versions import normalised_version
-from pypicloud_lite.ops.devpi_export.place import Place
-from pypicloud_lite.ops.devpi_export.reading import Export, ExportedFile, Rel
-from pypicloud_lite.ops.devpi_export.renaming import Names
-from pypicloud_lite.ops.devpi_export.report import ImportReport
+from pypicloud_lite.ops.devpi_export.earlier import Kind
+from pypicloud_lite.ops.devpi_export.place import Place, Run
+from pypicloud_lite.ops.devpi_export.reading import ExportedFile, Rel
 from pypicloud_lite.ops.devpi_export.verifying import Measured, Sink, pour
 from pypicloud_lite.publish.attachments import check_documentation, check_result, check_result_size
 from pypicloud_lite.storage.port import Storage
@@ -38,30 +36,15 @@ class _Kept:
 
 
 class AttachmentImport:
-    """Takes them over with their times and uploaders. With ``dry_run`` it finds out what it would do."""
+    """Takes them over with their times and uploaders."""
 
-    def __init__(
-        self,
-        export: Export,
-        storage: Storage,
-        catalog: Catalog,
-        attaching: Attaching,
-        clock: Clock,
-        names: Names,
-        author: Author,
-        report: ImportReport,
-        *,
-        dry_run: bool,
-    ) -> None:
-        self._export = export
+    def __init__(self, run: Run, storage: Storage, catalog: Catalog, attaching: Attaching, clock: Clock) -> None:
+        self._run = run
+        self._report = run.report
         self._storage = storage
         self._catalog = catalog
         self._attaching = attaching
         self._clock = clock
-        self._names = names
-        self._author = author
-        self._report = report
-        self._dry_run = dry_run
 
     def take(self, place: Place, files: Sequence[ExportedFile]) -> None:
         """All of one project, once its files are here. What is there already costs one query, and no look at a file."""
@@ -73,12 +56,30 @@ class AttachmentImport:
         for file in files:
             with self._report.leaving(place.index, file.relpath):
                 is_docs = file.rel == Rel.DOCS
-                new = self._documentation(place, file) if is_docs else self._result(place, file, kept)
+                new = self._documentation(place, file, kept) if is_docs else self._result(place, file, kept)
                 self._report.count("docs" if is_docs else "results", is_new=self._add(new, file, kept))
+                if is_docs:
+                    self._run.earlier.note(Kind.DOCS, [f"{new.index}/{new.filename}"])
 
-    def _documentation(self, place: Place, file: ExportedFile) -> NewAttachment:
-        version, at = normalised_version(file.version), file.uploaded_at or self._clock()
-        return NewAttachment.documentation(place.index, place.project, version, at, self._names.kept(file.uploader))
+    def _documentation(self, place: Place, file: ExportedFile, kept: Sequence[_Kept]) -> NewAttachment:
+        version, at, uploader = normalised_version(file.version), file.uploaded_at or self._clock(), file.uploader
+        new = NewAttachment.documentation(place.index, place.project, version, at, self._run.names.kept(uploader))
+        if not any(one.of == new.filename for one in kept):
+            if self._run.earlier.has(Kind.DOCS, f"{new.index}/{new.filename}"):
+                raise FileExists("it was deleted here: upload it if it is to come back")
+            if self._is_deleted(place, version):
+                raise FileExists(f"release {version} was deleted here: upload both if they are to come back")
+        return new
+
+    def _is_deleted(self, place: Place, version: str) -> bool:
+        """Whether a release has no file here, and had one."""
+        if place.known is None or self._run.earlier.again:
+            return False
+        if any(Filename.parse(name, place.project).version == version for name in place.there):
+            return False
+        with self._catalog.read(snapshot=False) as catalog:
+            names = [one.filename for one in catalog.reservations(place.index, place.project)]
+        return any(Filename.parse(name, place.project).version == version for name in names)
 
     def _result(self, place: Place, file: ExportedFile, kept: Sequence[_Kept]) -> NewAttachment:
         """The file that was tested must be here, with the bytes that were."""
@@ -95,7 +96,7 @@ class AttachmentImport:
             raise InvalidRequest(f"other bytes were tested than those that {tested} has here: test it again")
         at = file.uploaded_at or self._clock()
         name = result_filename(tested.value, at, sum(one.of == tested.value for one in kept))
-        uploader, kind = self._names.kept(file.uploader), AttachmentKind.TOXRESULT
+        uploader, kind = self._run.names.kept(file.uploader), AttachmentKind.TOXRESULT
         return NewAttachment(
             place.index, place.project, tested.version, kind, name, at, for_file=tested.value, uploader=uploader
         )
@@ -105,11 +106,11 @@ class AttachmentImport:
         rivals = [one for one in kept if one.of == (new.for_file or new.filename)]
         if self._is_there(rivals, file.hashes.get("sha256")):
             return False
-        path = self._export.path(file.relpath)
+        path = self._run.export.path(file.relpath)
         size = path.stat().st_size
         if new.kind is AttachmentKind.TOXRESULT:
             check_result_size(size)
-        if self._dry_run:
+        if self._run.dry_run:
             sink = Measured(path)
             pour(path, sink, file.hashes)
             return self._would_add(new, sink, rivals, kept)
@@ -118,7 +119,7 @@ class AttachmentImport:
             if self._is_there(rivals, spool.digests.sha256):
                 return False
             self._check(new, spool, rivals)
-            attached = self._attaching.add(new, spool, self._author, lambda: False)
+            attached = self._attaching.add(new, spool, self._run.author, lambda: False)
         row = attached.record
         kept.append(_Kept(row.for_file or row.filename, row.sha256, row))
         return attached.created
@@ -136,7 +137,7 @@ class AttachmentImport:
         found = next((one for one in rivals if one.sha256 == sha256), None)
         if found is None:
             return False
-        return found.row is None or self._dry_run or self._attaching.settle(found.row)
+        return found.row is None or self._run.dry_run or self._attaching.settle(found.row)
 
     @staticmethod
     def _check(new: NewAttachment, sink: Sink, rivals: Sequence[_Kept]) -> None:

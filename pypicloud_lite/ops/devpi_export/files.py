@@ -11,17 +11,15 @@ from pypicloud_lite.catalog.model import Origin, ProjectRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.incoming import FileExists, NewFile
 from pypicloud_lite.indexes.ingest import Ingest
-from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
 from pypicloud_lite.ops.devpi_export.attachments import AttachmentImport
-from pypicloud_lite.ops.devpi_export.place import Place
-from pypicloud_lite.ops.devpi_export.reading import Export, ExportedFile, ExportedProject, Rel
-from pypicloud_lite.ops.devpi_export.renaming import Names
-from pypicloud_lite.ops.devpi_export.report import ImportReport
+from pypicloud_lite.ops.devpi_export.earlier import Kind
+from pypicloud_lite.ops.devpi_export.place import Place, Run
+from pypicloud_lite.ops.devpi_export.reading import ExportedFile, ExportedProject, Rel
 from pypicloud_lite.ops.devpi_export.verifying import Measured, Sink, pour
 from pypicloud_lite.storage.port import Storage
 
@@ -30,31 +28,24 @@ _LIMITS = Limits(seconds=300)
 
 
 class FileImport:
-    """Takes projects over into indexes that are there. With ``dry_run`` it finds out what it would do."""
+    """Takes projects over into indexes that are there."""
 
     def __init__(
         self,
-        export: Export,
+        run: Run,
         storage: Storage,
         catalog: Catalog,
         ingest: Ingest,
-        names: Names,
-        author: Author,
-        report: ImportReport,
         attachments: AttachmentImport,
         *,
-        dry_run: bool,
         take_unsound: bool,
     ) -> None:
-        self._export = export
+        self._run = run
+        self._report = run.report
         self._storage = storage
         self._catalog = catalog
         self._ingest = ingest
-        self._names = names
-        self._author = author
-        self._report = report
         self._attachments = attachments
-        self._dry_run = dry_run
         self._take_unsound = take_unsound
 
     def take(self, index: IndexName, exported: ExportedProject) -> None:
@@ -68,9 +59,15 @@ class FileImport:
             return
         with self._catalog.read(snapshot=False) as catalog:
             known, rows = catalog.project_with_files(index, project)
+        if known is None and self._run.earlier.has(Kind.PROJECT, f"{index}/{project}"):
+            self._report.left.append(
+                f"{index}: project {project} was removed here after an earlier import: its {len(exported.files)} files "
+                "stay where they are"
+            )
+            return
         place = Place(index, project, known)
         for row in rows:
-            if row.is_listed and (self._dry_run or self._ingest.changes.settle(row)):
+            if row.is_listed and (self._run.dry_run or self._ingest.changes.settle(row)):
                 place.there[row.filename.value] = row.digests
         attached: list[ExportedFile] = []
         for file in exported.files:
@@ -84,6 +81,7 @@ class FileImport:
         self._attachments.take(place, attached)
         if not place.there:
             self._keep_name(place, exported.spelling)
+        self._run.earlier.note(Kind.PROJECT, [f"{index}/{project}"])
         self._note_versions_without_files(index, project, exported)
 
     def _note_versions_without_files(self, index: IndexName, project: ProjectName, exported: ExportedProject) -> None:
@@ -106,19 +104,22 @@ class FileImport:
             return
         if found is not None and file.hashes.keys() & {"sha256", "md5"}:
             raise FileExists("a file of that name is there already with other content: left as it is")
-        if found is None and place.known is not None and self._is_deleted(index, filename):
+        reserved = self._reserved(place, filename) if found is None else None
+        if reserved is not None and not self._run.earlier.again:
             raise FileExists("it was deleted here: upload it if it is to come back")
-        path = self._export.path(file.relpath)
-        if self._dry_run:
+        path = self._run.export.path(file.relpath)
+        if self._run.dry_run:
             sink = Measured(path)
             self._read(index, path, sink, file, filename)
+            if reserved not in {None, sink.digests.sha256}:
+                raise FileExists("it was deleted here, and its name is reserved for what it was: give it a new version")
             there[filename.value] = sink.digests
             self._report.files += 1
             return
         with self._storage.spool(path.stat().st_size) as spool:
             metadata = self._read(index, path, spool, file, filename)
             stored = self._ingest.add(
-                self._new_file(place, file, filename, metadata), spool, self._author, lambda: False
+                self._new_file(place, file, filename, metadata), spool, self._run.author, lambda: False
             )
         there[filename.value] = stored.record.digests
         self._report.count("files", is_new=stored.created)
@@ -132,7 +133,7 @@ class FileImport:
             requires_python=metadata.requires_python if metadata else None,
             summary=metadata.summary if metadata else None,
             metadata=metadata.raw if metadata and filename.is_wheel else None,
-            uploader=self._names.kept(file.uploader),
+            uploader=self._run.names.kept(file.uploader),
             uploaded_at=file.uploaded_at,
             origin=Origin.IMPORT,
         )
@@ -159,19 +160,23 @@ class FileImport:
         finally:
             archive.close()
 
-    def _is_deleted(self, index: IndexName, filename: Filename) -> bool:
+    def _reserved(self, place: Place, filename: Filename) -> str | None:
+        """The sha256 of a file that was deleted here."""
+        if place.known is None:
+            return None
         with self._catalog.read(snapshot=False) as catalog:
-            return catalog.reservation(index, filename.value) is not None
+            found = catalog.reservation(place.index, filename.value)
+        return found.sha256 if found is not None else None
 
     def _keep_name(self, place: Place, spelling: str) -> None:
         """Nobody but who may upload to this index is to get the name: it hides what mirrors have of it."""
         index, project, known = place.index, place.project, place.known
         self._report.names += known is None
         self._report.names_there += known is not None
-        if self._dry_run:
+        if self._run.dry_run:
             return
         if known is None:
-            with self._catalog.write(self._author) as catalog:
+            with self._catalog.write(self._run.author) as catalog:
                 catalog.restore_project(ProjectRecord(index, project, spelling, 0, 0), [], [])
         # Of an earlier run too, which may have ended in between.
         self._ingest.changes.tell_project(index, project)
