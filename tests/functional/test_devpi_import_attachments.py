@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from pypicloud_lite.catalog.model import AttachmentKind
+from pypicloud_lite.indexes.layout import is_attachment_name
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel, zip_bytes
 from pypicloud_lite.testing.devpi_exports import ImportRun, MadeExport
@@ -226,3 +227,13 @@ def test_the_same_twice_in_an_export_is_one(made, run):
     report = run()
     assert {**told, "dry_run": False} == report
     assert counts(report) == [1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("when", [[1, 1, 1, 0, 0, 0], [999, 1, 1, 0, 0, 0], [1969, 12, 31, 23, 59, 59]])
+def test_a_time_before_all_computers_is_none(made, run, world, when):
+    """Not every database keeps it, and the name of a result has four digits of the year."""
+    made.put_result(b"{}", WHEEL, log=[{"what": "upload", "who": "alice", "when": when}])
+    assert counts(run()) == [1, 0, 0, 1, 0]
+    (result,) = kept(world)
+    assert result.uploaded_at.year == 2020
+    assert is_attachment_name(result.filename)

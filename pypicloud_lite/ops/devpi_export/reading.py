@@ -22,6 +22,8 @@ from pypicloud_lite.kernel.names import ProjectName, shown
 _DOCUMENT = "dataindex.json"
 _DUMP_VERSIONS = ("2",)
 _TOX_DEPTH = 5
+# Whoever tells of earlier uploads has no clock.
+_FIRST_YEAR = 1970
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -170,7 +172,7 @@ def _user(name: str, raw: Mapping[str, Any]) -> ExportedUser:
     stored = None if raw.get("pwsalt") else raw.get("pwhash")
     created = None
     with suppress(ValueError, TypeError, OverflowError):
-        created = datetime.fromisoformat(raw.get("created", "")).astimezone(UTC)
+        created = _plausible(datetime.fromisoformat(raw.get("created", "")).astimezone(UTC))
     more = {key: raw[key] for key in ("email", "title", "description", "custom_data") if raw.get(key)}
     return ExportedUser(name, stored if isinstance(stored, str) else None, created, more)
 
@@ -279,15 +281,19 @@ def _upload(log: object) -> tuple[datetime | None, str | None]:
     return None, None
 
 
+def _plausible(moment: datetime) -> datetime | None:
+    return moment if moment.year >= _FIRST_YEAR else None
+
+
 def _moment(when: object) -> datetime | None:
     try:
-        return datetime(*when, tzinfo=UTC)  # type: ignore[misc]  # anything else is a TypeError
+        return _plausible(datetime(*when, tzinfo=UTC))  # type: ignore[misc]  # anything else is a TypeError
     except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _http_date(text: object) -> datetime | None:
     try:
-        return parsedate_to_datetime(text).astimezone(UTC)  # type: ignore[arg-type]  # as above
+        return _plausible(parsedate_to_datetime(text).astimezone(UTC))  # type: ignore[arg-type]  # as above
     except (TypeError, ValueError, AttributeError, OverflowError):
         return None
