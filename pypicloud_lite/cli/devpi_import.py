@@ -10,8 +10,7 @@ import click
 
 from pypicloud_lite.cli.config_file import config_option
 from pypicloud_lite.cli.operator import as_json, operating, refuses_clearly
-from pypicloud_lite.journal.model import Author
-from pypicloud_lite.ops.devpi_export.carrying import CarriedAttachments, CarriedProfiles
+from pypicloud_lite.ops.devpi_export.carrying import CarriedProfiles
 from pypicloud_lite.ops.devpi_export.importing import Target, Wishes, import_export
 from pypicloud_lite.ops.devpi_export.reading import WrongExport, read_export
 from pypicloud_lite.ops.devpi_export.renaming import read_renames
@@ -24,7 +23,7 @@ _NOT_ALL, _WRONG = 1, 2
 @click.command(name="devpi")
 @click.argument("exportdir", type=click.Path(file_okay=False, path_type=Path))
 @config_option
-@click.option("--dry-run", is_flag=True, help="Read and verify everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Read and verify what is not here yet, write nothing.")
 @click.option("--root-is-admin", is_flag=True, help="Make devpi's root an administrator here.")
 @click.option(
     "--rename", "renames", multiple=True, metavar="OLD=NEW", help="Give a user, or USER/INDEX, another name here."
@@ -32,6 +31,7 @@ _NOT_ALL, _WRONG = 1, 2
 @click.option(
     "--take-unsound", is_flag=True, help="Take files over that an upload would refuse, by their name and hash alone."
 )
+@click.option("--again", is_flag=True, help="Bring back what was removed here after an earlier import.")
 @click.option("--json", "in_json", is_flag=True, help="Print the report as JSON.")
 @refuses_clearly
 def import_devpi(
@@ -42,13 +42,15 @@ def import_devpi(
     dry_run: bool,
     root_is_admin: bool,
     take_unsound: bool,
+    again: bool,
     in_json: bool,
 ) -> None:
-    """Take over what devpi-export wrote to EXPORTDIR: users, indexes and files.
+    """Take over what devpi-export wrote to EXPORTDIR: users, indexes, files, documentation and results of tests.
 
     The server may run meanwhile. Every file is verified by the hashes in the export. What is there already is left
-    alone, so an interrupted import is simply started again. Ends with 0 when everything was carried over, with 1 when
-    something was not, with 2 when EXPORTDIR is no export that is understood here.
+    alone, so an interrupted import is simply started again; what was removed here after an earlier one stays away. Ends
+    with 0 when everything was carried over, with 1 when something was not, with 2 when EXPORTDIR is no export that is
+    understood here.
     """
     try:
         export = read_export(exportdir)
@@ -61,14 +63,14 @@ def import_devpi(
         if not dry_run:
             # Else a server that starts on this later would look for what lay there before.
             services.first_rebuild().settle_trivial()
-        wishes = Wishes(root_is_admin=root_is_admin, take_unsound=take_unsound, dry_run=dry_run)
-        target = _target(services, operator.author)
+        wishes = Wishes(root_is_admin=root_is_admin, take_unsound=take_unsound, again=again, dry_run=dry_run)
+        target = _target(services)
         report = import_export(export, target, names, wishes, operator.identity, operator.author, _progress)
     _tell(report, in_json=in_json, dry_run=dry_run)
     sys.exit(_NOT_ALL if report.left else 0)
 
 
-def _target(services: Services, author: Author) -> Target:
+def _target(services: Services) -> Target:
     return Target(
         storage=services.storage,
         catalog=services.catalog,
@@ -76,9 +78,8 @@ def _target(services: Services, author: Author) -> Target:
         administration=services.administration,
         indexes=services.indexes,
         registry=services.registry,
-        attachments=CarriedAttachments(
-            services.storage, services.catalog, services.ingest.changes.attached, services.clock, author
-        ),
+        database=services.database,
+        clock=services.clock,
         profiles=CarriedProfiles(services.administration),
     )
 

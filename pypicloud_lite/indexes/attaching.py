@@ -88,7 +88,7 @@ class Attaching:
         sha256 = spool.digests.sha256
         with self._catalog.read() as catalog:
             existing = self._existing(catalog, new, sha256, may_overwrite)
-        if existing is not None and existing.sha256 == sha256 and self._is_whole(existing) and self.tell(existing):
+        if existing is not None and existing.sha256 == sha256 and self.settle(existing):
             return Attached(existing, created=False)
         record = Attachment(
             index=new.index,
@@ -121,6 +121,10 @@ class Attaching:
         elif replaced is not None:
             self._discard(replaced)
         return Attached(row, created=row.key == record.key)
+
+    def settle(self, row: Attachment) -> bool:
+        """Make sure that the manifest of a row is there; False where its bytes, or the row, are not."""
+        return self._is_whole(row) and self.tell(row)
 
     def remove(self, attachments: Sequence[Attachment], author: Author) -> None:
         """Remove them: manifests, rows, bytes. One that is gone already is success."""

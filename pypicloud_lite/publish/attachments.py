@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
@@ -35,7 +36,7 @@ from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version, parse_version
 from pypicloud_lite.publish.rules import check_status
-from pypicloud_lite.storage.port import BlobReader, Spool, Storage
+from pypicloud_lite.storage.port import BlobReader, ReadSeek, Spool, Storage
 
 MAX_RESULT = 10 * 1024 * 1024
 _LIMITS = Limits(seconds=8)
@@ -262,18 +263,34 @@ class Attachments:
         return max(versions, key=parse_version)
 
     def _check_result(self, body: bytes) -> None:
-        if len(body) > MAX_RESULT:
-            raise TooLarge(f"A result of tests may have at most {MAX_RESULT} bytes, and this one has {len(body)}")
-        try:
-            with self._parsing:
-                is_object = isinstance(json.loads(body), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        if not is_object:
-            raise InvalidRequest("A result of tests is a JSON object: send what tox writes with --result-json")
+        check_result_size(len(body))
+        with self._parsing:
+            check_result(body)
 
 
-def check_documentation(spool: Spool, name: str) -> None:
+class Readable(Protocol):
+    """What a ZIP file can be read from, more than once."""
+
+    def reader(self) -> ReadSeek: ...
+
+
+def check_result_size(size: int) -> None:
+    """Raise :class:`TooLarge` where a result of tests has more bytes than are kept."""
+    if size > MAX_RESULT:
+        raise TooLarge(f"A result of tests may have at most {MAX_RESULT} bytes, and this one has {size}")
+
+
+def check_result(body: bytes) -> None:
+    """Raise :class:`InvalidRequest` unless it is a JSON object; the caller has seen to its size."""
+    try:
+        is_object = isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise InvalidRequest("A result of tests is a JSON object: send what tox writes with --result-json")
+
+
+def check_documentation(spool: Readable, name: str) -> None:
     """Raise :class:`InvalidArtifact` unless it is a ZIP file within the limits of uploads; ``name`` is for messages."""
     file = spool.reader()
     try:

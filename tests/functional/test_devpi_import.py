@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-import argon2
 import pytest
 from click.testing import CliRunner
 
@@ -28,6 +25,7 @@ from pypicloud_lite.ops.devpi_export.importing import Target, Wishes, import_exp
 from pypicloud_lite.ops.devpi_export.reading import Export, read_export
 from pypicloud_lite.ops.devpi_export.renaming import Names
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel, zip_bytes
+from pypicloud_lite.testing.devpi_exports import ImportRun, MadeExport, stored
 from pypicloud_lite.testing.live import write_config
 from pypicloud_lite.testing.world import basic, user_settings
 
@@ -36,61 +34,6 @@ DEMO = ProjectName("demo")
 WHEEL, SDIST = build_wheel("demo", "1.0"), build_sdist("demo", "1.0")
 SETTINGS = {"pypi.auth": "sql config"}
 TESTER = Author("tester")
-
-
-def stored(password):
-    """As devpi stores it, at less cost."""
-    return argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=4).hash(password)
-
-
-class MadeExport:
-    """A folder as devpi-export writes it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        users = {"alice": {"username": "alice", "pwhash": stored("pw-alice"), "created": "2020-02-03T04:05:06Z"}}
-        self.document = {"dumpversion": "2", "users": users, "indexes": {}}
-        self.add_index("alice/dev")
-
-    def add_index(self, name, **config):
-        config = {"type": "stage", "volatile": True, "bases": [], "acl_upload": ["alice"], **config}
-        self.document["indexes"][name] = {"indexconfig": config, "projects": {}, "files": []}
-
-    def add_user(self, name, **more):
-        self.document["users"][name] = {"username": name, "pwhash": stored(f"pw-{name}"), **more}
-
-    def put(self, artifact, project="demo", index="alice/dev", *, relpath=None, rel="releasefile", **changed):
-        version = artifact.filename.split("-")[1].removesuffix(".tar.gz")
-        relpath = relpath or f"{index}/{project}/{version}/{artifact.filename}"
-        path = self.folder / relpath
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(artifact.data)
-        self.describe(project, version, index)
-        log = [{"what": "upload", "who": "alice", "when": [2021, 2, 3, 4, 5, 6], "dst": index}]
-        entry = {
-            "type": rel,
-            "projectname": project,
-            "version": version,
-            "relpath": relpath,
-            "entrymapping": {
-                "hash_spec": f"sha256={artifact.sha256}",
-                "hashes": {"sha256": artifact.sha256},
-                "last_modified": "Wed, 04 Mar 2020 05:06:07 GMT",
-            },
-            "log": log,
-        }
-        entry["entrymapping"].update(changed.pop("entrymapping", {}))
-        self.document["indexes"][index]["files"].append({**entry, **changed})
-        return path
-
-    def describe(self, project, version, index="alice/dev"):
-        projects = self.document["indexes"][index]["projects"]
-        projects.setdefault(project, {})[version] = {"name": project, "version": version}
-
-    def write(self):
-        (self.folder / "dataindex.json").write_text(json.dumps(self.document))
-        return self.folder
 
 
 @pytest.fixture
@@ -113,14 +56,7 @@ def config(tmp_path):
 @pytest.fixture
 def run(made, config):
     """``run("--dry-run", status=1)``: the report, as JSON."""
-
-    def runs(*options, status=0):
-        words = ["devpi", str(made.write()), "--config", str(config), "--json", *options]
-        result = CliRunner().invoke(import_people, words)
-        assert result.exit_code == status, result.output
-        return json.loads(result.stdout) if result.stdout else result.stderr
-
-    return runs
+    return ImportRun(made, config)
 
 
 def row(world, filename, index=DEV):
@@ -194,6 +130,8 @@ def target(world):
         services.administration,
         services.indexes,
         services.registry,
+        services.database,
+        services.clock,
     )
 
 
@@ -495,41 +433,6 @@ def test_options_and_kinds_of_plugins_are_named(made, run, world):
     assert [line.split(":")[0] for line in lines] == ["index 'alice/dev'", "index 'alice/odd'", "index 'alice/odd'"]
     assert "uploadtrigger_jenkins" in lines[0]
     assert world.services.registry.now().get(DEV).get("mirror_whitelist") == ["six", "*"]
-
-
-def test_documentation_and_results_come_along(made, run, world):
-    made.put(WHEEL)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.html", "<h1>demo</h1>")
-    docs = type(WHEEL)("demo-1.0.doc.zip", buffer.getvalue(), b"")
-    made.put(docs, rel="doczip", version="1.0")
-    result = type(WHEEL)("demo-1.0-result.json", b"{}", b"")
-    made.put(result, rel="toxresult", version="1.0", for_entrypath=f"alice/dev/+f/abc/{WHEEL.filename}")
-    report = run()
-    assert (report["docs"], report["results"]) == (1, 1)
-    kept = world.services.attachments.of([DEV], ProjectName("demo"))
-    assert {(one.kind.value, one.sha256) for one in kept} == {("doczip", docs.sha256), ("toxresult", result.sha256)}
-    again = run()
-    assert (again["docs"], again["results"]) == (0, 0)
-    assert world.services.attachments.of([DEV], ProjectName("demo")) == kept
-
-
-def test_documentation_that_is_none_is_named(made, run):
-    made.put(WHEEL)
-    made.put(type(WHEEL)("demo-1.0.doc.zip", b"PK", b""), rel="doczip", version="1.0")
-    assert "demo-1.0.doc.zip" in left(run(status=1))
-
-
-def test_results_of_old_servers_come_along(made, run):
-    made.put(WHEEL)
-    # What devpi-server 6.5 to 6.8 took for the hash of a result.
-    result_path = f"alice/dev/demo/sha256={WHEEL.sha256}/r1-1.0.json"
-    entry = f"alice/dev/+f/123/4567890abcdef/{WHEEL.filename}"
-    wrong = {"hash_spec": f"sha256={WHEEL.sha256}", "hashes": {}}
-    result = type(WHEEL)("r1-1.0.json", b"{}", b"")
-    made.put(result, rel="toxresult", relpath=result_path, version="1.0", for_entrypath=entry, entrymapping=wrong)
-    assert run()["results"] == 1
 
 
 def test_a_run_that_was_killed_is_continued(made, config, run, world):

@@ -21,6 +21,8 @@ from pypicloud_lite.kernel.errors import (
     PermissionDenied,
 )
 from pypicloud_lite.kernel.names import IndexName, shown
+from pypicloud_lite.ops.devpi_export.earlier import EarlierImports
+from pypicloud_lite.ops.devpi_export.earlier import Kind as Seen
 from pypicloud_lite.ops.devpi_export.reading import Export, ExportedIndex
 from pypicloud_lite.ops.devpi_export.renaming import Names
 from pypicloud_lite.ops.devpi_export.report import ImportReport
@@ -41,6 +43,7 @@ class IndexImport:
         identity: Identity,
         author: Author,
         report: ImportReport,
+        earlier: EarlierImports,
         *,
         dry_run: bool,
     ) -> None:
@@ -50,6 +53,7 @@ class IndexImport:
         self._identity = identity
         self._author = author
         self._report = report
+        self._earlier = earlier
         self._dry_run = dry_run
         self._known = {one.name: one for one in registry.now()}
 
@@ -72,12 +76,17 @@ class IndexImport:
         except InvalidRequest:
             self._leave(index, f"there is no kind {shown(str(index.config.get('type')))} of index here")
             return None
-        options = self._with_bases_that_are_there(self._options(index, kind), index)
         there = self._known.get(name)
+        if there is None and self._earlier.has(Seen.INDEX, name):
+            self._leave(index, "removed here after an earlier import: make it again if it is to come back")
+            return None
+        options = self._with_bases_that_are_there(self._options(index, kind), index)
         if there is not None:
+            self._earlier.note(Seen.INDEX, [name])
             return self._compared(there, kind, options, index)
         if not self._create(name, kind, options, index):
             return None
+        self._earlier.note(Seen.INDEX, [name])
         self._report.indexes += 1
         new = self._known[name] = IndexDefinition(name, kind, options)
         return new

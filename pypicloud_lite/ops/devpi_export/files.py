@@ -2,100 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
 
-from pypicloud_lite.access.names import is_kept
 from pypicloud_lite.artifacts.model import CoreMetadata, Limits
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import Origin, ProjectRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.incoming import FileExists, NewFile
 from pypicloud_lite.indexes.ingest import Ingest
-from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.digests import Digests, Hasher
+from pypicloud_lite.kernel.digests import Digests
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
-from pypicloud_lite.ops.devpi_export.reading import Export, ExportedFile, ExportedProject, Rel
-from pypicloud_lite.ops.devpi_export.renaming import Names
-from pypicloud_lite.ops.devpi_export.report import ImportReport
-from pypicloud_lite.storage.port import CHUNK, ReadSeek, Storage
+from pypicloud_lite.ops.devpi_export.attachments import AttachmentImport
+from pypicloud_lite.ops.devpi_export.earlier import Kind
+from pypicloud_lite.ops.devpi_export.place import Place, Run
+from pypicloud_lite.ops.devpi_export.reading import ExportedFile, ExportedProject, Rel
+from pypicloud_lite.ops.devpi_export.verifying import Measured, Sink, pour
+from pypicloud_lite.storage.port import Storage
 
 # Nobody waits for an answer.
 _LIMITS = Limits(seconds=300)
 
 
-class Attachments(Protocol):
-    """Where documentation and the results of tests go.
-
-    Each method returns whether it was not there yet, raises InvalidRequest where it cannot be kept, and is harmless
-    when it is called again. ``version`` is normalised; ``uploaded_at`` is None where nobody knows.
-    """
-
-    def keep_docs(
-        self,
-        index: IndexName,
-        project: ProjectName,
-        version: str,
-        path: Path,
-        uploaded_at: datetime | None,
-        uploader: str | None,
-    ) -> bool:
-        """Keep the ZIP file at ``path`` as the documentation of a release."""
-
-    def keep_result(
-        self,
-        index: IndexName,
-        project: ProjectName,
-        version: str,
-        tested: str,
-        path: Path,
-        uploaded_at: datetime | None,
-        uploader: str | None,
-    ) -> bool:
-        """Keep the JSON document at ``path`` as a result of testing the file ``tested`` of a release."""
-
-
-class Sink(Protocol):
-    """What takes the bytes of a file, and gives them to whoever reads archives."""
-
-    @property
-    def digests(self) -> Digests: ...
-    def write(self, chunk: bytes) -> None: ...
-    def reader(self) -> ReadSeek: ...
-
-
 class FileImport:
-    """Takes projects over into indexes that are there. With ``dry_run`` it finds out what it would do."""
+    """Takes projects over into indexes that are there."""
 
     def __init__(
         self,
-        export: Export,
+        run: Run,
         storage: Storage,
         catalog: Catalog,
         ingest: Ingest,
-        names: Names,
-        author: Author,
-        report: ImportReport,
-        attachments: Attachments | None,
+        attachments: AttachmentImport,
         *,
-        dry_run: bool,
         take_unsound: bool,
     ) -> None:
-        self._export = export
+        self._run = run
+        self._report = run.report
         self._storage = storage
         self._catalog = catalog
         self._ingest = ingest
-        self._names = names
-        self._author = author
-        self._report = report
         self._attachments = attachments
-        self._dry_run = dry_run
         self._take_unsound = take_unsound
 
     def take(self, index: IndexName, exported: ExportedProject) -> None:
@@ -109,19 +59,32 @@ class FileImport:
             return
         with self._catalog.read(snapshot=False) as catalog:
             known, rows = catalog.project_with_files(index, project)
-        there: dict[str, Digests] = {}
+        if known is None and self._run.earlier.has(Kind.PROJECT, f"{index}/{project}"):
+            self._report.left.append(
+                f"{index}: project {project} was removed here after an earlier import: its {len(exported.files)} files "
+                "stay where they are"
+            )
+            return
+        place = Place(index, project, known)
         for row in rows:
-            if row.is_listed and (self._dry_run or self._ingest.changes.settle(row)):
-                there[row.filename.value] = row.digests
+            if row.is_listed and (self._run.dry_run or self._ingest.changes.settle(row)):
+                place.there[row.filename.value] = row.digests
+        attached: list[ExportedFile] = []
         for file in exported.files:
-            try:
-                self._take(index, project, file, there, known)
-            except (InvalidRequest, FileExists) as error:
-                self._report.left.append(f"{index}: {shown(file.relpath, 300)}: {error.message}")
-            except OSError as error:
-                self._report.left.append(f"{index}: {shown(file.relpath, 300)}: cannot be read: {error.strerror}")
-        if not there:
-            self._keep_name(index, project, exported.spelling, known)
+            with self._report.leaving(index, file.relpath):
+                if file.rel == Rel.RELEASE:
+                    self._release(place, file)
+                elif file.rel in {Rel.DOCS, Rel.RESULT}:
+                    attached.append(file)
+                else:
+                    raise InvalidRequest(f"files of the kind {shown(file.rel)} have no place here")
+        self._attachments.take(place, attached)
+        if not place.there:
+            self._keep_name(place, exported.spelling)
+        self._run.earlier.note(Kind.PROJECT, [f"{index}/{project}"])
+        self._note_versions_without_files(index, project, exported)
+
+    def _note_versions_without_files(self, index: IndexName, project: ProjectName, exported: ExportedProject) -> None:
         with_files = {_normalised_or_same(file.version) for file in exported.files if file.rel == Rel.RELEASE}
         for version in sorted(exported.versions):
             if _normalised_or_same(version) not in with_files:
@@ -130,30 +93,8 @@ class FileImport:
                     "here"
                 )
 
-    def _take(
-        self,
-        index: IndexName,
-        project: ProjectName,
-        file: ExportedFile,
-        there: dict[str, Digests],
-        known: ProjectRecord | None,
-    ) -> None:
-        match file.rel:
-            case Rel.RELEASE:
-                self._release(index, project, file, there, known)
-            case Rel.DOCS | Rel.RESULT:
-                self._attachment(index, project, file)
-            case _:
-                raise InvalidRequest(f"files of the kind {shown(file.rel)} have no place here")
-
-    def _release(
-        self,
-        index: IndexName,
-        project: ProjectName,
-        file: ExportedFile,
-        there: dict[str, Digests],
-        known: ProjectRecord | None,
-    ) -> None:
+    def _release(self, place: Place, file: ExportedFile) -> None:
+        index, project, there = place.index, place.project, place.there
         filename = Filename.parse(file.filename, project)
         if filename.project != project:
             raise InvalidName(f"its name is that of a file of {filename.project}, and devpi had it under {project}")
@@ -163,33 +104,39 @@ class FileImport:
             return
         if found is not None and file.hashes.keys() & {"sha256", "md5"}:
             raise FileExists("a file of that name is there already with other content: left as it is")
-        if found is None and known is not None and self._is_deleted(index, filename):
+        reserved = self._reserved(place, filename) if found is None else None
+        if reserved is not None and not self._run.earlier.again:
             raise FileExists("it was deleted here: upload it if it is to come back")
-        path = self._export.path(file.relpath)
-        if self._dry_run:
-            sink = _Measured(path)
+        path = self._run.export.path(file.relpath)
+        if self._run.dry_run:
+            sink = Measured(path)
             self._read(index, path, sink, file, filename)
+            if reserved not in {None, sink.digests.sha256}:
+                raise FileExists("it was deleted here, and its name is reserved for what it was: give it a new version")
             there[filename.value] = sink.digests
             self._report.files += 1
             return
         with self._storage.spool(path.stat().st_size) as spool:
             metadata = self._read(index, path, spool, file, filename)
-            new = NewFile(
-                index=index,
-                filename=filename,
-                display_name=metadata.display_name if metadata else str(project),
-                core=metadata.values if metadata else {},
-                requires_python=metadata.requires_python if metadata else None,
-                summary=metadata.summary if metadata else None,
-                metadata=metadata.raw if metadata and filename.is_wheel else None,
-                uploader=self._uploader(file),
-                uploaded_at=file.uploaded_at,
-                origin=Origin.IMPORT,
+            stored = self._ingest.add(
+                self._new_file(place, file, filename, metadata), spool, self._run.author, lambda: False
             )
-            stored = self._ingest.add(new, spool, self._author, lambda: False)
         there[filename.value] = stored.record.digests
-        self._report.files += stored.created
-        self._report.files_there += not stored.created
+        self._report.count("files", is_new=stored.created)
+
+    def _new_file(self, place: Place, file: ExportedFile, filename: Filename, metadata: CoreMetadata | None) -> NewFile:
+        return NewFile(
+            index=place.index,
+            filename=filename,
+            display_name=metadata.display_name if metadata else str(place.project),
+            core=metadata.values if metadata else {},
+            requires_python=metadata.requires_python if metadata else None,
+            summary=metadata.summary if metadata else None,
+            metadata=metadata.raw if metadata and filename.is_wheel else None,
+            uploader=self._run.names.kept(file.uploader),
+            uploaded_at=file.uploaded_at,
+            origin=Origin.IMPORT,
+        )
 
     def _read(
         self, index: IndexName, path: Path, sink: Sink, file: ExportedFile, filename: Filename
@@ -213,93 +160,26 @@ class FileImport:
         finally:
             archive.close()
 
-    def _is_deleted(self, index: IndexName, filename: Filename) -> bool:
+    def _reserved(self, place: Place, filename: Filename) -> str | None:
+        """The sha256 of a file that was deleted here."""
+        if place.known is None:
+            return None
         with self._catalog.read(snapshot=False) as catalog:
-            return catalog.reservation(index, filename.value) is not None
+            found = catalog.reservation(place.index, filename.value)
+        return found.sha256 if found is not None else None
 
-    def _attachment(self, index: IndexName, project: ProjectName, file: ExportedFile) -> None:
-        is_docs = file.rel == Rel.DOCS
-        if self._attachments is None:
-            raise InvalidRequest(f"{'documentation' if is_docs else 'results of tests'} cannot be kept here")
-        version = normalised_version(file.version)
-        path = self._export.path(file.relpath)
-        pour(path, _Measured(path), file.hashes)
-        if self._dry_run:
-            is_new = True
-        elif is_docs:
-            is_new = self._attachments.keep_docs(index, project, version, path, file.uploaded_at, self._uploader(file))
-        elif file.tested is None:
-            raise InvalidRequest("the export does not say which file was tested")
-        else:
-            is_new = self._attachments.keep_result(
-                index, project, version, file.tested, path, file.uploaded_at, self._uploader(file)
-            )
-        if is_docs:
-            self._report.docs += is_new
-            self._report.docs_there += not is_new
-        else:
-            self._report.results += is_new
-            self._report.results_there += not is_new
-
-    def _keep_name(self, index: IndexName, project: ProjectName, spelling: str, known: ProjectRecord | None) -> None:
+    def _keep_name(self, place: Place, spelling: str) -> None:
         """Nobody but who may upload to this index is to get the name: it hides what mirrors have of it."""
+        index, project, known = place.index, place.project, place.known
         self._report.names += known is None
         self._report.names_there += known is not None
-        if self._dry_run:
+        if self._run.dry_run:
             return
         if known is None:
-            with self._catalog.write(self._author) as catalog:
+            with self._catalog.write(self._run.author) as catalog:
                 catalog.restore_project(ProjectRecord(index, project, spelling, 0, 0), [], [])
         # Of an earlier run too, which may have ended in between.
         self._ingest.changes.tell_project(index, project)
-
-    def _uploader(self, file: ExportedFile) -> str | None:
-        name = self._names.user(file.uploader or "")
-        return name if is_kept(name) else None
-
-
-class _Measured:
-    """A file where it lies, hashed as it is read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._hasher = Hasher()
-
-    @property
-    def digests(self) -> Digests:
-        """Of what was written."""
-        return self._hasher.digests()
-
-    def write(self, chunk: bytes) -> None:
-        """Hash it."""
-        self._hasher.update(chunk)
-
-    def reader(self) -> ReadSeek:
-        """The file."""
-        return self._path.open("rb")
-
-
-def pour(path: Path, sink: Sink, hashes: Mapping[str, str]) -> None:
-    """Read a file once, a piece at a time; InvalidRequest where it has not every one of these hashes."""
-    others = {algorithm: _hasher(algorithm) for algorithm in hashes if algorithm not in {"sha256", "md5"}}
-    with path.open("rb") as source:
-        while chunk := source.read(CHUNK):
-            sink.write(chunk)
-            for other in others.values():
-                other.update(chunk)
-    digests = sink.digests
-    found = {"sha256": digests.sha256, "md5": digests.md5, **{name: one.hexdigest() for name, one in others.items()}}
-    for algorithm, value in hashes.items():
-        if found[algorithm] != value:
-            raise InvalidRequest(
-                f"its {algorithm} is {found[algorithm][:16]}... and should be {value[:16]}...: it is damaged"
-            )
-
-
-def _hasher(algorithm: str) -> Any:
-    if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
-        raise InvalidRequest(f"its hash is of the kind {shown(algorithm)}, which cannot be checked here")
-    return hashlib.new(algorithm, usedforsecurity=False)
 
 
 def _is_same(digests: Digests, hashes: Mapping[str, str]) -> bool:

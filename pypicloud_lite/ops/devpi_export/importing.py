@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from pypicloud_lite.access.administration import Administration
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.catalog.port import Catalog
+from pypicloud_lite.db.engine import Database
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.clock import Clock
+from pypicloud_lite.ops.devpi_export.attachments import AttachmentImport
 from pypicloud_lite.ops.devpi_export.definitions import IndexImport
-from pypicloud_lite.ops.devpi_export.files import Attachments, FileImport
+from pypicloud_lite.ops.devpi_export.earlier import EarlierImports
+from pypicloud_lite.ops.devpi_export.files import FileImport
 from pypicloud_lite.ops.devpi_export.people import PeopleImport, Profiles
+from pypicloud_lite.ops.devpi_export.place import Run
 from pypicloud_lite.ops.devpi_export.reading import Export, ExportedIndex
 from pypicloud_lite.ops.devpi_export.renaming import Names
 from pypicloud_lite.ops.devpi_export.report import ImportReport
@@ -32,7 +37,7 @@ Progress = Callable[[str], None]
 class Target:
     """The server's parts that an import writes to.
 
-    ``attachments`` and ``profiles`` are None where such things cannot be kept, which is then reported.
+    ``profiles`` is None where such things cannot be kept, which is then reported.
     """
 
     storage: Storage
@@ -41,7 +46,8 @@ class Target:
     administration: Administration
     indexes: Indexes
     registry: Registry
-    attachments: Attachments | None = None
+    database: Database
+    clock: Clock
     profiles: Profiles | None = None
 
 
@@ -50,11 +56,13 @@ class Wishes:
     """How it is to be done.
 
     ``root_is_admin``: devpi's ``root`` gets the role. ``take_unsound``: files that an upload would refuse are taken
-    over by their name. ``dry_run``: everything is read and verified, nothing is written.
+    over by their name. ``again``: what was removed here after an earlier import comes back. ``dry_run``: what is not
+    here yet is read and verified, nothing is written.
     """
 
     root_is_admin: bool = False
     take_unsound: bool = False
+    again: bool = False
     dry_run: bool = False
 
 
@@ -69,20 +77,17 @@ def import_export(
 ) -> ImportReport:
     """Users, then indexes, then what is in them; outages of storage or database are raised as they come."""
     report = ImportReport()
-    people = PeopleImport(target.administration, names, author, report, target.profiles)
+    earlier = EarlierImports(target.database, target.clock, again=wishes.again, dry_run=wishes.dry_run)
+    people = PeopleImport(target.administration, names, author, report, target.profiles, earlier)
     people.run(export, root_is_admin=wishes.root_is_admin, dry_run=wishes.dry_run)
-    indexes = IndexImport(target.indexes, target.registry, names, identity, author, report, dry_run=wishes.dry_run)
+    indexes = IndexImport(
+        target.indexes, target.registry, names, identity, author, report, earlier, dry_run=wishes.dry_run
+    )
+    run = Run(export, names, author, report, earlier, dry_run=wishes.dry_run)
+    attached = target.ingest.changes.attached
+    attachments = AttachmentImport(run, target.storage, target.catalog, attached, target.clock)
     files = FileImport(
-        export,
-        target.storage,
-        target.catalog,
-        target.ingest,
-        names,
-        author,
-        report,
-        target.attachments,
-        dry_run=wishes.dry_run,
-        take_unsound=wishes.take_unsound,
+        run, target.storage, target.catalog, target.ingest, attachments, take_unsound=wishes.take_unsound
     )
     for index, definition in indexes.run(export):
         _fill(index, definition, files, report, progress)

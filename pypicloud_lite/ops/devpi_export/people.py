@@ -14,6 +14,7 @@ from pypicloud_lite.access.sql_writer import NO_PASSWORD, AccessWriter
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName
 from pypicloud_lite.kernel.names import shown
+from pypicloud_lite.ops.devpi_export.earlier import EarlierImports, Kind
 from pypicloud_lite.ops.devpi_export.reading import Export, ExportedUser
 from pypicloud_lite.ops.devpi_export.renaming import Names
 from pypicloud_lite.ops.devpi_export.report import ImportReport
@@ -38,15 +39,18 @@ class PeopleImport:
         author: Author,
         report: ImportReport,
         profiles: Profiles | None,
+        earlier: EarlierImports,
     ) -> None:
         self._administration = administration
         self._names = names
         self._author = author
         self._report = report
         self._profiles = profiles
+        self._earlier = earlier
+        self._here: list[str] = []
 
     def run(self, export: Export, *, root_is_admin: bool, dry_run: bool) -> None:
-        """All of them. A user who is there keeps the password."""
+        """All of them, but for those who were removed since an earlier import. Who is there keeps the password."""
         if not self._administration.is_possible:
             self._report.left += [
                 f"user {shown(user.name)}: pypi.auth does not name sql here: add it, or add the user to what it names"
@@ -65,7 +69,9 @@ class PeopleImport:
             if dry_run:
                 raise _NotMeant
         for name, user in ours.items():
-            self._keep_more(name, user, dry_run=dry_run)
+            if not self._earlier.has(Kind.USER, name):
+                self._keep_more(name, user, dry_run=dry_run)
+        self._earlier.note(Kind.USER, self._here)
         if not root_is_admin and any(user.name == _ROOT for user in export.users):
             self._report.notes.append(
                 f"user {self._names.user(_ROOT)} was devpi's administrator and is none by this import: say "
@@ -81,6 +87,12 @@ class PeopleImport:
         except InvalidName as error:
             self._report.left.append(f"user {shown(user.name)}: {error.message}: give another name with --rename")
             return None
+        if self._earlier.has(Kind.USER, name) and name not in {*stored, *elsewhere}:
+            self._report.left.append(
+                f"user {name}: removed here after an earlier import: add it with ppc-user if it is to come back"
+            )
+            return None
+        self._here.append(name)
         if name in elsewhere:
             self._report.notes.append(f"user {name} is in {elsewhere[name]} already: left alone")
             return None

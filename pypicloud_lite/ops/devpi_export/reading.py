@@ -22,6 +22,8 @@ from pypicloud_lite.kernel.names import ProjectName, shown
 _DOCUMENT = "dataindex.json"
 _DUMP_VERSIONS = ("2",)
 _TOX_DEPTH = 5
+# Whoever tells of earlier uploads has no clock.
+_FIRST_YEAR = 1970
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -51,7 +53,10 @@ class ExportedUser:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """``hashes`` are in hex by algorithm; ``tested`` is the file that a tox result is about."""
+    """``hashes`` are in hex by algorithm; ``tested`` is the file that a tox result is about.
+
+    ``tested_digest`` is how the hash of that file begins, as devpi's address of it has it: sha256, of old servers md5.
+    """
 
     rel: str
     version: str
@@ -60,6 +65,7 @@ class ExportedFile:
     uploaded_at: datetime | None = None
     uploader: str | None = None
     tested: str | None = None
+    tested_digest: str = ""
 
     @property
     def filename(self) -> str:
@@ -166,7 +172,7 @@ def _user(name: str, raw: Mapping[str, Any]) -> ExportedUser:
     stored = None if raw.get("pwsalt") else raw.get("pwhash")
     created = None
     with suppress(ValueError, TypeError, OverflowError):
-        created = datetime.fromisoformat(raw.get("created", "")).astimezone(UTC)
+        created = _plausible(datetime.fromisoformat(raw.get("created", "")).astimezone(UTC))
     more = {key: raw[key] for key in ("email", "title", "description", "custom_data") if raw.get(key)}
     return ExportedUser(name, stored if isinstance(stored, str) else None, created, more)
 
@@ -219,7 +225,7 @@ def _file(raw: Mapping[str, Any]) -> ExportedFile:
     given = raw.get("entrymapping")
     entry: Mapping[str, Any] = given if isinstance(given, dict) else {}
     uploaded_at, uploader = _upload(raw.get("log"))
-    for_entrypath = raw.get("for_entrypath")
+    tested, tested_digest = _tested(raw.get("for_entrypath"))
     return ExportedFile(
         rel=raw["type"],
         version=str(raw.get("version", "")),
@@ -227,8 +233,17 @@ def _file(raw: Mapping[str, Any]) -> ExportedFile:
         hashes=_hashes(raw, entry),
         uploaded_at=uploaded_at or _http_date(entry.get("last_modified")),
         uploader=uploader,
-        tested=PurePosixPath(for_entrypath).name if isinstance(for_entrypath, str) else None,
+        tested=tested,
+        tested_digest=tested_digest,
     )
+
+
+def _tested(entrypath: object) -> tuple[str | None, str]:
+    """The name at the end of ``USER/INDEX/+f/123/4567890abcdef/NAME``, and the digits before it."""
+    if not isinstance(entrypath, str):
+        return None, ""
+    *before, name = PurePosixPath(entrypath).parts or ("",)
+    return name, "".join(before[before.index("+f") + 1 :]) if "+f" in before else ""
 
 
 def _hashes(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, str]:
@@ -266,15 +281,19 @@ def _upload(log: object) -> tuple[datetime | None, str | None]:
     return None, None
 
 
+def _plausible(moment: datetime) -> datetime | None:
+    return moment if moment.year >= _FIRST_YEAR else None
+
+
 def _moment(when: object) -> datetime | None:
     try:
-        return datetime(*when, tzinfo=UTC)  # type: ignore[misc]  # anything else is a TypeError
+        return _plausible(datetime(*when, tzinfo=UTC))  # type: ignore[misc]  # anything else is a TypeError
     except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _http_date(text: object) -> datetime | None:
     try:
-        return parsedate_to_datetime(text).astimezone(UTC)  # type: ignore[arg-type]  # as above
+        return _plausible(parsedate_to_datetime(text).astimezone(UTC))  # type: ignore[arg-type]  # as above
     except (TypeError, ValueError, AttributeError, OverflowError):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pypicloud_lite.access.names import new_username
+from pypicloud_lite.access.names import is_kept, new_username
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest
 from pypicloud_lite.kernel.names import IndexName, shown
 from pypicloud_lite.ops.devpi_export.reading import Export
@@ -20,6 +20,11 @@ class Names:
     def user(self, name: str) -> str:
         """The user's name here; also of one who is not in the export."""
         return self._renamed.get(name, name)
+
+    def kept(self, name: str | None) -> str | None:
+        """The name here of whoever uploaded something; None where none of that name can be kept."""
+        ours = self.user(name or "")
+        return ours if is_kept(ours) else None
 
     def index(self, name: str) -> IndexName:
         """The index's name here, below its owner's; InvalidName where there can be none."""

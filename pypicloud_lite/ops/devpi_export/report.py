@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+from pypicloud_lite.kernel.errors import Conflict, InvalidRequest, TooLarge
+from pypicloud_lite.kernel.names import IndexName, shown
 
 
 @dataclass(slots=True)
@@ -27,6 +32,21 @@ class ImportReport:
     names_there: int = 0
     left: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def count(self, what: str, *, is_new: bool) -> None:
+        """One more of a kind that was brought, or was there."""
+        name = what if is_new else f"{what}_there"
+        setattr(self, name, getattr(self, name) + 1)
+
+    @contextmanager
+    def leaving(self, index: IndexName, relpath: str) -> Iterator[None]:
+        """A line about a file instead of the error for which it cannot be carried over; outages are no such errors."""
+        try:
+            yield
+        except (InvalidRequest, Conflict, TooLarge) as error:
+            self.left.append(f"{index}: {shown(relpath, 300)}: {error.message}")
+        except OSError as error:
+            self.left.append(f"{index}: {shown(relpath, 300)}: cannot be read: {error.strerror}")
 
     def counts(self) -> dict[str, int]:
         """The numbers, by name."""
