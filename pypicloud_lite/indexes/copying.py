@@ -14,7 +14,14 @@ from pypicloud_lite.catalog.model import FileRecord, ManifestState, Origin
 from pypicloud_lite.catalog.port import Catalog, CatalogWriter
 from pypicloud_lite.indexes.changes import Changes
 from pypicloud_lite.indexes.history import overwritten, pushed
-from pypicloud_lite.indexes.incoming import Admit, FileExists, MayOverwrite, check_existing, check_reservation
+from pypicloud_lite.indexes.incoming import (
+    Admit,
+    FileExists,
+    MayOverwrite,
+    check_existing,
+    check_rebuilding,
+    check_reservation,
+)
 from pypicloud_lite.indexes.layout import new_home
 from pypicloud_lite.indexes.sidecars import Sidecars
 from pypicloud_lite.journal.model import Author
@@ -70,7 +77,10 @@ class Copying:
         self._clock = clock
 
     def plan(self, sources: Sequence[FileRecord], target: IndexName, may_overwrite: MayOverwrite) -> list[Step]:
-        """What would be done; :class:`FileExists` names every file that is not taken. Changes nothing."""
+        """What would be done; :class:`FileExists` names every file that is not taken. Changes nothing.
+
+        One request to the storage for each file that is there already: one whose bytes got lost is put there again.
+        """
         steps, refused = [], []
         with self._catalog.read() as catalog:
             for source in sources:
@@ -80,6 +90,8 @@ class Copying:
                 try:
                     if existing is not None:
                         check_existing(existing, source.filename, sha256, may_overwrite)
+                    else:
+                        check_rebuilding(catalog, source.filename)
                     check_reservation(reservation, source.filename, sha256, may_overwrite)
                 except FileExists as error:
                     refused.append(error.message)
@@ -89,7 +101,13 @@ class Copying:
                 steps.append(Step(source, how, existing))
         if refused:
             raise FileExists(f"Nothing was copied to {target}: {'; '.join(refused)}")
-        return steps
+        return [self._verified(step) for step in steps]
+
+    def _verified(self, step: Step) -> Step:
+        """Who promotes what got lost in the target repairs it; no right to overwrite is needed for that."""
+        if step.how is not How.THERE or step.existing is None or self._sidecars.is_whole(step.existing):
+            return step
+        return replace(step, how=How.REPLACE)
 
     def copy(
         self,
@@ -136,7 +154,7 @@ class Copying:
                 if step.how is not How.THERE and name not in prepared:
                     prepared[name] = self._stored(step.source, target, author, inspect)
             try:
-                return steps, self._enter(steps, prepared, author, admit)
+                return steps, self._enter(steps, prepared, author, may_overwrite, admit)
             except _Changed:
                 continue
         raise CatalogUnavailable(f"What is in {target} changes all the time: try again later")
@@ -192,13 +210,22 @@ class Copying:
             self._storage.put(record.key, spool)
 
     def _enter(
-        self, steps: Sequence[Step], prepared: dict[str, FileRecord], author: Author, admit: Admit
+        self,
+        steps: Sequence[Step],
+        prepared: dict[str, FileRecord],
+        author: Author,
+        may_overwrite: MayOverwrite,
+        admit: Admit,
     ) -> list[Copied]:
         with self._catalog.write(author) as catalog:
             admit(catalog)
-            return [self._entered(catalog, step, prepared.get(str(step.source.filename))) for step in steps]
+            return [
+                self._entered(catalog, step, prepared.get(str(step.source.filename)), may_overwrite) for step in steps
+            ]
 
-    def _entered(self, catalog: CatalogWriter, step: Step, new: FileRecord | None) -> Copied:
+    def _entered(
+        self, catalog: CatalogWriter, step: Step, new: FileRecord | None, may_overwrite: MayOverwrite
+    ) -> Copied:
         source = catalog.file(step.source.index, str(step.source.filename))
         if source is None or source.id != step.source.id or not source.is_listed:
             raise Conflict(
@@ -217,10 +244,16 @@ class Copying:
             raise _Changed
         core = catalog.core_metadata(source.id)
         if now is None:
+            # Once more, now that no other writer can reserve the name.
+            check_rebuilding(catalog, source.filename)
+            reservation = catalog.reservation(index, str(source.filename))
+            check_reservation(reservation, source.filename, source.digests.sha256, may_overwrite)
             project = catalog.project(source.index, source.project)
             spelling = project.display_name if project is not None else source.project.value
             return Copied(catalog.add_file(new, core, spelling), step.how)
-        row = catalog.replace_file(now, replace(new, history=overwritten(now, new, self._clock())), core)
+        if now.digests.sha256 != new.digests.sha256:
+            new = replace(new, history=overwritten(now, new, self._clock()))
+        row = catalog.replace_file(now, new, core)
         if row is None:
             raise _Changed
         return Copied(row, step.how)

@@ -21,7 +21,7 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.manifest import decode_manifest
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
-from pypicloud_lite.kernel.errors import Conflict, NotFound, PpcError, StorageUnavailable
+from pypicloud_lite.kernel.errors import BackendUnavailable, Conflict, NotFound, PpcError, StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.publish.promotion import Promotion, PromotionRequest
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
@@ -303,6 +303,68 @@ def test_the_storage_fails_after_the_rows(services, meanwhile, promote):
     meanwhile.fails = None
     assert promote(move=True) == dict.fromkeys(BOTH, How.THERE)
     assert listed(services, DEV) == {}
+
+
+def rebuilding(services, since=system_clock):
+    with services.catalog.write(AUTHOR) as catalog:
+        catalog.set_rebuilding(since and since())
+
+
+@pytest.mark.parametrize("when", [None, "after"])
+def test_a_name_that_a_rebuild_may_still_bring_is_not_taken(services, meanwhile, promote, when):
+    if when:
+        setattr(meanwhile, when, lambda: rebuilding(services))
+    else:
+        rebuilding(services)
+        with pytest.raises(BackendUnavailable, match="being rebuilt"):
+            services.promotion.plan(PromotionRequest(DEV, STABLE, DEMO, "1.0"), ADMIN, AUTHOR)
+    with pytest.raises(BackendUnavailable, match="being rebuilt"):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    rebuilding(services, None)
+    assert_tidy(services, DEV, STABLE)
+    promote()
+
+
+def test_what_is_there_goes_along_while_the_catalog_is_rebuilt(services, promote):
+    promote()
+    rebuilding(services)
+    assert promote(move=True) == dict.fromkeys(BOTH, How.THERE)
+    assert listed(services, DEV) == {}
+
+
+def test_other_bytes_come_and_are_deleted_meanwhile(services, meanwhile, promote, dying):
+    """Their name stays reserved, and the files before it in the plan are not copied either."""
+
+    def come_and_go():
+        upload(services, dying, OTHER)
+        remove(services, STABLE, OTHER.filename)
+
+    meanwhile.filename = SDIST.filename
+    meanwhile.after = come_and_go
+    with pytest.raises(FileExists, match="stays reserved"):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    assert_tidy(services, DEV, STABLE)
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut"])
+def test_what_the_target_lost_is_brought_back_before_a_move(services, promote, damage):
+    promote()
+    with services.catalog.read() as catalog:
+        row = catalog.file(STABLE, WHEEL.filename)
+    services.storage.delete(row.key)
+    if damage == "cut":
+        services.storage.write(row.key, b"cut")
+    plan = services.promotion.plan(PromotionRequest(DEV, STABLE, DEMO, "1.0"), ADMIN, AUTHOR)
+    assert {one.filename: one.how for one in plan} == {WHEEL.filename: How.REPLACE, SDIST.filename: How.THERE}
+    assert promote(move=True) == {WHEEL.filename: How.REPLACE, SDIST.filename: How.THERE}
+    assert (listed(services, DEV), listed(services, STABLE)) == ({}, BOTH)
+    with services.catalog.read() as catalog:
+        row = catalog.file(STABLE, WHEEL.filename)
+    assert services.storage.read(row.key) == WHEEL.data
+    assert "overwrite" not in row.history
+    assert_tidy(services, DEV, STABLE)
 
 
 def test_in_a_bucket(tmp_path, s3_options, dying):
