@@ -167,7 +167,11 @@ class Copying:
         ]
 
     def _stored(self, source: FileRecord, target: IndexName, author: Author, inspect: Inspect | None) -> FileRecord:
-        """The bytes under a key of the target; without looking at them they need not come by way of this machine."""
+        """The bytes under a key of the target; they come by way of this machine only where somebody looks at them.
+
+        So do those that lie where other hands write: a link would let such a hand write both, and its time tells when
+        the file was taken over.
+        """
         home = new_home(target, source.project, str(source.filename), source.digests.sha256)
         now = self._clock()
         record = replace(
@@ -182,7 +186,7 @@ class Copying:
             history=pushed(source, target, author.name, now),
         )
         try:
-            if inspect is None:
+            if inspect is None and source.key == source.home:
                 self._storage.copy(source.key, record.key, source.size)
             else:
                 self._inspected(source, record, inspect)
@@ -200,13 +204,14 @@ class Copying:
             raise
         return record
 
-    def _inspected(self, source: FileRecord, record: FileRecord, inspect: Inspect) -> None:
-        """The bytes by way of this machine, looked at before they are published."""
+    def _inspected(self, source: FileRecord, record: FileRecord, inspect: Inspect | None) -> None:
+        """The bytes by way of this machine, held against their digest and looked at before they are published."""
         with self._storage.open(source.key) as chunks, self._storage.spool(source.size) as spool:
             for chunk in chunks:
                 spool.write(chunk)
             _check_bytes(spool, source)
-            inspect(spool, source.filename)
+            if inspect is not None:
+                inspect(spool, source.filename)
             self._storage.put(record.key, spool)
 
     def _enter(
@@ -272,4 +277,8 @@ class Copying:
 
 def _check_bytes(spool: Spool, source: FileRecord) -> None:
     if spool.digests.sha256 != source.digests.sha256:
-        raise Conflict(f"{source.filename} in {source.index} is damaged: bring it back first")
+        how = "upload it there again" if source.key == source.home else "run ppc-resync, which takes it over anew"
+        raise Conflict(
+            f"{source.filename} in {source.index} has other bytes in the storage than when it came, so nothing was "
+            f"copied: {how}"
+        )
