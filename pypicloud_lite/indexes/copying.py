@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 
 from pypicloud_lite.catalog.model import FileRecord, ManifestState, Origin
 from pypicloud_lite.catalog.port import Catalog, CatalogWriter
 from pypicloud_lite.indexes.changes import Changes
+from pypicloud_lite.indexes.copying_attached import AttachedCopy
 from pypicloud_lite.indexes.history import overwritten, pushed
 from pypicloud_lite.indexes.incoming import (
     Admit,
@@ -117,23 +119,29 @@ class Copying:
         may_overwrite: MayOverwrite,
         admit: Admit,
         inspect: Inspect | None = None,
+        attached: AttachedCopy | None = None,
     ) -> list[Copied]:
         """Copy them; durable in bytes, rows and manifests when this returns. Upload time and uploader stay theirs.
 
-        :class:`FileExists` where one of them is not taken, Conflict where one is deleted meanwhile: then there is
-        nothing of any.
+        ``attached`` comes in the same transaction. :class:`FileExists` where one of all is not taken, Conflict where
+        one is deleted meanwhile: then there is nothing of any.
         """
         prepared: dict[str, FileRecord] = {}
         try:
-            steps, copied = self._rounds(sources, target, author, may_overwrite, admit, inspect, prepared)
+            enter = partial(self._enter, author=author, may_overwrite=may_overwrite, admit=admit, attached=attached)
+            steps, copied = self._rounds(sources, target, author, may_overwrite, inspect, prepared, enter)
         except CommitUnknown:
             # These bytes may be somebody's: what nobody names is found later, as a leftover.
             raise
         except BaseException:
             for record in prepared.values():
                 self._sidecars.discard(record)
+            if attached is not None:
+                attached.discard()
             raise
-        self._finish(steps, copied, prepared)
+        self._finish(steps, copied, prepared, author)
+        if attached is not None:
+            attached.finish()
         return copied
 
     def _rounds(
@@ -142,9 +150,9 @@ class Copying:
         target: IndexName,
         author: Author,
         may_overwrite: MayOverwrite,
-        admit: Admit,
         inspect: Inspect | None,
         prepared: dict[str, FileRecord],
+        enter: Callable[[Sequence[Step], dict[str, FileRecord]], list[Copied]],
     ) -> tuple[list[Step], list[Copied]]:
         """Plan, store, enter, until nothing changed in between; what is stored already is not stored again."""
         for _ in range(_ROUNDS):
@@ -154,7 +162,7 @@ class Copying:
                 if step.how is not How.THERE and name not in prepared:
                     prepared[name] = self._stored(step.source, target, author, inspect)
             try:
-                return steps, self._enter(steps, prepared, author, may_overwrite, admit)
+                return steps, enter(steps, prepared)
             except _Changed:
                 continue
         raise CatalogUnavailable(f"What is in {target} changes all the time: try again later")
@@ -218,15 +226,22 @@ class Copying:
         self,
         steps: Sequence[Step],
         prepared: dict[str, FileRecord],
+        *,
         author: Author,
         may_overwrite: MayOverwrite,
         admit: Admit,
+        attached: AttachedCopy | None,
     ) -> list[Copied]:
+        if attached is not None:
+            attached.stage()
         with self._catalog.write(author) as catalog:
             admit(catalog)
-            return [
+            copied = [
                 self._entered(catalog, step, prepared.get(str(step.source.filename)), may_overwrite) for step in steps
             ]
+            if attached is not None:
+                attached.enter(catalog)
+        return copied
 
     def _entered(
         self, catalog: CatalogWriter, step: Step, new: FileRecord | None, may_overwrite: MayOverwrite
@@ -263,7 +278,9 @@ class Copying:
             raise _Changed
         return Copied(row, step.how)
 
-    def _finish(self, steps: Sequence[Step], copied: Sequence[Copied], prepared: dict[str, FileRecord]) -> None:
+    def _finish(
+        self, steps: Sequence[Step], copied: Sequence[Copied], prepared: dict[str, FileRecord], author: Author
+    ) -> None:
         for step, done in zip(steps, copied, strict=True):
             if done.how is How.THERE:
                 unused = prepared.get(str(step.source.filename))
@@ -273,11 +290,18 @@ class Copying:
             self._sidecars.tell(done.record)
             if step.existing is not None:
                 self._sidecars.discard(step.existing)
+                if step.existing.digests.sha256 != done.record.digests.sha256:
+                    # They are about other bytes.
+                    names = {str(done.record.filename)}
+                    self._changes.attached.remove_results(
+                        done.record.index, done.record.project, names, author, before=done.record.serial
+                    )
 
 
 def _check_bytes(spool: Spool, source: FileRecord) -> None:
     if spool.digests.sha256 != source.digests.sha256:
-        how = "upload it there again" if source.key == source.home else "run ppc-resync, which takes it over anew"
+        ours, theirs = "restore it from a backup, or delete it there and upload it again", "run ppc-resync"
+        how = ours if source.key == source.home else theirs
         raise Conflict(
             f"{source.filename} in {source.index} has other bytes in the storage than when it came, so nothing was "
             f"copied: {how}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
@@ -11,6 +11,7 @@ from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.indexes.copying import Copied, Copying, How
+from pypicloud_lite.indexes.copying_attached import AttachedChoice, AttachedCopy
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
@@ -82,31 +83,32 @@ class Promotion:
         """What :meth:`promote` would do, or the same refusal; changes nothing but what a mirror keeps."""
         target = self._admitted(wanted, identity)
         sources = self._sources(wanted, identity, author)
+        self._attached(wanted, sources).check()
         steps = self._copying.plan(
             sources, wanted.target, lambda: self._uploads.may_overwrite(identity, wanted.project, target)
         )
         return [Promoted(str(step.source.filename), step.how) for step in steps]
 
     def promote(self, wanted: PromotionRequest, identity: Identity, author: Author) -> list[Promoted]:
-        """Copy it, or with ``move`` take it away from the source afterwards.
+        """Copy it, or with ``move`` take it away from the source afterwards, a whole release with its documentation.
 
         The same bytes in the target are no error. :class:`~pypicloud_lite.indexes.incoming.FileExists` names the files
         that the target has with other bytes, where it does not take those; then nothing has changed.
         """
         target = self._admitted(wanted, identity)
-        if wanted.only_docs:
-            self._copy_attached(wanted, {wanted.version} if wanted.version else set(), (), author)
-            return []
-        sources = self._sources(wanted, identity, author)
-        versions = {one.version for one in sources}
-        if wanted.docs:
-            # Before any file goes: it is all of it or nothing.
-            self._attachments.check_docs(wanted.source, wanted.project, versions, wanted.target)
 
         def admit(catalog: CatalogReader) -> None:
             self._registry.require(wanted.target, catalog)
             check_status(catalog.project(wanted.target, wanted.project))
 
+        if wanted.only_docs:
+            if not self._attached(wanted, ()).carry(author, admit):
+                raise NotFound(f"Index {wanted.source} has no documentation of {wanted.project}: nothing was copied")
+            return []
+        sources = self._sources(wanted, identity, author)
+        attached = self._attached(wanted, sources)
+        # Before any bytes are copied.
+        attached.check()
         copied = self._copying.copy(
             sources,
             wanted.target,
@@ -114,32 +116,26 @@ class Promotion:
             lambda: self._uploads.may_overwrite(identity, wanted.project, target),
             admit,
             _inspect_strictly if self._uploads.is_strict(target) else None,
+            attached,
         )
-        self._copy_attached(wanted, versions, [str(one.filename) for one in sources], author)
         if wanted.move:
-            self._removals.remove_rows(sources, identity, author)
+            documentation = [one for one, _copy in attached.copied if one.for_file is None]
+            self._removals.remove_rows(sources, identity, author, documentation)
         return [_promoted(one) for one in copied]
 
-    def _copy_attached(
-        self, wanted: PromotionRequest, versions: Collection[str], files: Collection[str], author: Author
-    ) -> None:
-        """Documentation, and the results of testing the files that have gone."""
-        copied = [
-            one
-            for version in sorted(versions)
-            for one in self._attachments.copy_release(
+    def _attached(self, wanted: PromotionRequest, sources: Sequence[FileRecord]) -> AttachedCopy:
+        """Documentation, and the results of testing the files that go."""
+        return self._attachments.copying(
+            AttachedChoice(
                 wanted.source,
-                wanted.project,
-                version,
                 wanted.target,
-                files,
-                author,
+                wanted.project,
+                {wanted.version} if wanted.only_docs and wanted.version else {one.version for one in sources},
+                {str(one.filename) for one in sources},
                 docs=wanted.docs or wanted.only_docs,
                 results=not wanted.only_docs,
             )
-        ]
-        if wanted.only_docs and not copied:
-            raise NotFound(f"Index {wanted.source} has no documentation of {wanted.project}: nothing was copied")
+        )
 
     def _admitted(self, wanted: PromotionRequest, identity: Identity) -> IndexDefinition:
         """The target, once everything that the caller needs is there."""
