@@ -15,7 +15,7 @@ from pypicloud_lite.catalog.model import Attachment, AttachmentKind, FileRecord,
 from pypicloud_lite.catalog.port import Catalog, CatalogReader, FilenameTaken
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.attaching import LARGEST_PAGE, Attached, Attaching, NewAttachment
-from pypicloud_lite.indexes.incoming import FileExists, MayOverwrite
+from pypicloud_lite.indexes.incoming import Admit, FileExists, MayOverwrite
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH, documentation_filename, result_filename
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.registry import Registry
@@ -190,13 +190,14 @@ class Attachments:
         docs: bool,
         results: bool,
         may_overwrite: MayOverwrite | None = None,
+        admit: Admit = lambda _catalog: None,
     ) -> list[Attachment]:
         """Copy what is attached to a release to another index, with its times and uploaders; what is there now.
 
         ``files`` are the names of the files that were copied before: results about others, or about files that the
         target does not have with the same bytes, stay behind. Documentation that differs from the target's is
         :class:`FileExists` before anything is copied, unless ``may_overwrite`` says yes: by default where the target is
-        volatile. Rights are the caller's to ask.
+        volatile. Rights are the caller's to ask; ``admit`` is asked as for an upload.
         """
         if may_overwrite is None:
             target = self._registry.now().get(target_index)
@@ -214,9 +215,11 @@ class Attachments:
         if results:
             same = {name for name in files if _are_same(ours.get(name), theirs.get(name))}
             wanted += [one for one in found if one.for_file in same]
-        return [self._copy(one, target_index, author, may_overwrite) for one in wanted]
+        return [self._copy(one, target_index, author, may_overwrite, admit) for one in wanted]
 
-    def _copy(self, one: Attachment, target: IndexName, author: Author, may_overwrite: MayOverwrite) -> Attachment:
+    def _copy(
+        self, one: Attachment, target: IndexName, author: Author, may_overwrite: MayOverwrite, admit: Admit
+    ) -> Attachment:
         is_result = one.for_file is not None
         stem, _, number = one.filename.rpartition("-")
         for more in range(_ROUNDS):
@@ -232,7 +235,7 @@ class Attachments:
                     raise StorageUnavailable(f"{one.filename} is damaged in the storage: tell an administrator")
                 try:
                     return self._attaching.add(
-                        new, spool, author, (lambda: False) if is_result else may_overwrite
+                        new, spool, author, (lambda: False) if is_result else may_overwrite, admit
                     ).record
                 except (FileExists, FilenameTaken):
                     if not is_result:

@@ -185,7 +185,7 @@ def promote(services, meanwhile):
         services.uploads,
         services.attachments,
         services.removals,
-        services.mirrors.of,
+        services.sources,
     )
 
     def run(**more):
