@@ -337,7 +337,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         removals=removals,
         sources=sources,
         promotion=Promotion(catalog, gate, registry, copying, uploads, attachments, removals, sources),
-        sending=Sending(catalog, storage, gate, uploader(settings)),
+        sending=Sending(catalog, storage, sources, uploader(settings)),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),
