@@ -9,7 +9,6 @@ import pytest
 
 from pypicloud_lite.access.model import Identity, Role
 from pypicloud_lite.catalog.model import AttachmentKind, ProjectStatus
-from pypicloud_lite.indexes.attaching import Attached, Attaching
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import NotFound
@@ -135,14 +134,16 @@ def test_documentation_does_not_come_into_a_target_that_is_gone(
     world: World, monkeypatch: pytest.MonkeyPatch, only_docs: bool
 ) -> None:
     attach(world)
-    add = Attaching.add
-
-    def removing(self: Attaching, *arguments: Any, **more: Any) -> Attached:
-        world.services.indexes.remove(PROD, BOSS, AUTHOR)
-        return add(self, *arguments, **more)
-
     world.send("PATCH", "/writer/prod", "writer", 200, ["volatile=True"])
-    monkeypatch.setattr(Attaching, "add", removing)
+    storage = type(world.services.storage)
+    open_it = storage.open
+
+    def removing(self: Any, key: Any, *more: Any) -> Any:
+        if key.value.endswith(".zip"):
+            world.services.indexes.remove(PROD, BOSS, AUTHOR)
+        return open_it(self, key, *more)
+
+    monkeypatch.setattr(storage, "open", removing)
     wanted = PromotionRequest(DEV, PROD, LAB, "1.0", only_docs=only_docs)
     with pytest.raises(NotFound, match="removed just now"):
         world.services.promotion.promote(wanted, BOSS, AUTHOR)
