@@ -6,7 +6,8 @@ dies before the transaction leaves bytes that nothing names; after it, rows that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -111,6 +112,14 @@ class Copying:
             return step
         return replace(step, how=How.REPLACE)
 
+    def inspect(self, source: FileRecord, inspect: Inspect) -> None:
+        """Have the bytes of one file looked at, as :meth:`copy` has them; nothing changes."""
+        try:
+            with self._inspected(source, inspect):
+                return
+        except (BlobNotFound, DigestMismatch):
+            raise _gone(source) from None
+
     def copy(
         self,
         sources: Sequence[FileRecord],
@@ -197,22 +206,22 @@ class Copying:
             if inspect is None and source.key == source.home:
                 self._storage.copy(source.key, record.key, source.size)
             else:
-                self._inspected(source, record, inspect)
+                with self._inspected(source, inspect) as spool:
+                    self._storage.put(record.key, spool)
             if source.metadata_sha256 is not None:
                 self._storage.write(record.metadata_key, self._storage.read(source.metadata_key))
             if source.signed:
                 self._storage.write(record.signature_key, self._storage.read(source.signature_key))
         except (BlobNotFound, DigestMismatch):
             self._sidecars.discard(record)
-            raise Conflict(
-                f"{source.filename} was deleted from {source.index} meanwhile, or is damaged there: nothing was copied"
-            ) from None
+            raise _gone(source) from None
         except BaseException:
             self._sidecars.discard(record)
             raise
         return record
 
-    def _inspected(self, source: FileRecord, record: FileRecord, inspect: Inspect | None) -> None:
+    @contextmanager
+    def _inspected(self, source: FileRecord, inspect: Inspect | None) -> Iterator[Spool]:
         """The bytes by way of this machine, held against their digest and looked at before they are published."""
         with self._storage.open(source.key) as chunks, self._storage.spool(source.size) as spool:
             for chunk in chunks:
@@ -220,7 +229,7 @@ class Copying:
             _check_bytes(spool, source)
             if inspect is not None:
                 inspect(spool, source.filename)
-            self._storage.put(record.key, spool)
+            yield spool
 
     def _enter(
         self,
@@ -252,8 +261,9 @@ class Copying:
                 f"{step.source.filename} was deleted or replaced in {step.source.index} meanwhile: nothing was copied"
             )
         if new is not None:
-            # It may have been yanked since.
-            new = replace(new, yanked=source.yanked, yanked_reason=source.yanked_reason)
+            # It may have been yanked since; of a file of a mirror its listing tells, not its row.
+            told = step.source if source.origin is Origin.CACHE else source
+            new = replace(new, yanked=told.yanked, yanked_reason=told.yanked_reason)
         index = new.index if new is not None else step.existing.index if step.existing is not None else source.index
         now = catalog.file(index, str(step.source.filename))
         if (now and now.id) != (step.existing and step.existing.id):
@@ -296,6 +306,12 @@ class Copying:
                     self._changes.attached.remove_results(
                         done.record.index, done.record.project, names, author, before=done.record.serial
                     )
+
+
+def _gone(source: FileRecord) -> Conflict:
+    return Conflict(
+        f"{source.filename} was deleted from {source.index} meanwhile, or is damaged there: nothing was copied"
+    )
 
 
 def _check_bytes(spool: Spool, source: FileRecord) -> None:

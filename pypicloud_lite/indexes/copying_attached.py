@@ -81,16 +81,16 @@ class AttachedCopy:
         self.copied: list[tuple[Attachment, Attachment]] = []
         """Once finished: what the source had, and what the target has for it."""
 
-    def check(self) -> None:
-        """Raise what :meth:`stage` would of documentation, as far as lengths tell; changes nothing."""
+    def check(self) -> bool:
+        """Raise what :meth:`stage` would of documentation, as far as lengths tell; whether there is any."""
         chosen, there = self._read()
-        for one in chosen:
-            if one.for_file is not None:
-                continue
+        documentation = [one for one in chosen if one.for_file is None]
+        for one in documentation:
             existing = there.get(one.filename)
             self._check_rival(one, existing)
             if not self._attaching.is_whole(one) and (existing is None or not self._is_copy(existing, one)):
                 raise _lost(one)
+        return bool(documentation)
 
     def carry(self, author: Author, admit: Admit) -> list[Attachment]:
         """Copy it in a transaction of its own; what the target has now."""

@@ -167,7 +167,7 @@ def act(action, folder, last):
                 system_clock,
             ),
             Removals(catalog, services.gate, changes),
-            services.mirrors.of,
+            services.sources,
         )
         wanted = PromotionRequest(SOURCE, services.index, DEMO, "1.0", move=action == "move")
         promotion.promote(wanted, Identity("admin", roles=frozenset({Role.ADMIN})), AUTHOR)

@@ -211,7 +211,7 @@ def promote(services, meanwhile):
             system_clock,
         ),
         Removals(services.catalog, services.gate, ingest.changes),
-        services.mirrors.of,
+        services.sources,
     )
 
     def run(**more):
