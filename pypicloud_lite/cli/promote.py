@@ -19,6 +19,7 @@ from pypicloud_lite.publish.promotion import PromotionRequest
 @click.argument("release", metavar="PROJECT[==VERSION]")
 @click.option("--file", "files", multiple=True, metavar="FILENAME", help="Only this file; may be said several times.")
 @click.option("--move", is_flag=True, help="Take it away from the source afterwards.")
+@click.option("--no-docs", is_flag=True, help="Leave documentation where it is.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "json", is_flag=True, help="As a JSON document.")
 @config_option
@@ -31,6 +32,7 @@ def main(
     release: str,
     files: tuple[str, ...],
     move: bool,
+    no_docs: bool,
     dry_run: bool,
     json: bool,
 ) -> None:
@@ -46,6 +48,7 @@ def main(
         normalised_version(version.strip()) if equals else None,
         files,
         move,
+        docs=not no_docs,
     )
     with operating(config, "ppc-promote") as operator:
         promotion = operator.services.promotion

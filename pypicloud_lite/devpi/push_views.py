@@ -13,7 +13,7 @@ from pypicloud_lite.devpi.answers import answer
 from pypicloud_lite.devpi.index_body import read_object
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, UpstreamError
+from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
 from pypicloud_lite.publish.sending import Elsewhere, Sending
@@ -63,23 +63,24 @@ class PushViews:
             return _done(self._promote(push, _target(given["targetindex"]), identity, author))
         if "posturl" not in given:
             raise InvalidRequest("A push needs targetindex, or posturl with username and password: say where it goes")
-        return self._send(push, given, identity)
+        return self._send(push, given, identity, author)
 
-    def _send(self, push: Push, given: dict[str, Any], identity: Identity) -> PlainResponse:
+    def _send(self, push: Push, given: dict[str, Any], identity: Identity, author: Author) -> PlainResponse:
         url, user, password = (_text(given, key) for key in ("posturl", "username", "password"))
+        # Who may not know of it hears nothing else.
+        self._sending.check(push.source, push.project, identity)
+        if push.only_docs:
+            raise InvalidRequest(
+                "posturl and only_docs together send nothing, as only files go to another server: upload the "
+                "documentation there, or push it to an index of this server with targetindex"
+            )
+        elsewhere = Elsewhere(url, Login(user, password))
         actions: list[Action] = []
         refused = False
-        if not push.only_docs:
-            try:
-                for one in self._sending.send(
-                    push.source, push.project, push.version, Elsewhere(url, Login(user, password)), identity
-                ):
-                    refused = one.answer.status >= 400  # noqa: PLR2004  what HTTP calls an error
-                    actions.append([one.answer.status, "upload", str(one.record.filename), one.answer.text])
-            except UpstreamError as error:
-                # What went there before stays there: the caller hears of both.
-                actions.append([502, "upload", str(push.project), error.message])
-                refused = True
+        for one in self._sending.send(push.source, push.project, push.version, elsewhere, identity, author):
+            # What went there before stays there: the caller hears of all of them.
+            refused = one.answer.status >= 400  # noqa: PLR2004  what HTTP calls an error
+            actions.append([one.answer.status, "upload", str(one.record.filename), one.answer.text])
         return _done(actions, status="502 Bad Gateway" if refused else "200 OK")
 
 

@@ -110,21 +110,21 @@ class Attaching:
             # These bytes may be somebody's: what nobody names is found later, as a leftover.
             raise
         except PpcError:
-            self._discard(record)
+            self.discard(record)
             raise
         if is_new:
             self._sidecars.tell_project(new.index, new.project)
         if not self.tell(row):
             raise BackendUnavailable(f"{row.filename} was removed while it was being uploaded: upload it again")
         if row.key != record.key:
-            self._discard(record)
+            self.discard(record)
         elif replaced is not None:
-            self._discard(replaced)
+            self.discard(replaced)
         return Attached(row, created=row.key == record.key)
 
     def settle(self, row: Attachment) -> bool:
         """Make sure that the manifest of a row is there; False where its bytes, or the row, are not."""
-        return self._is_whole(row) and self.tell(row)
+        return self.is_whole(row) and self.tell(row)
 
     def remove(self, attachments: Sequence[Attachment], author: Author) -> None:
         """Remove them: manifests, rows, bytes. One that is gone already is success."""
@@ -138,7 +138,7 @@ class Attaching:
         for place in dict.fromkeys((one.index, one.project) for one in attachments):
             self._sidecars.tell_project(*place)
         for one in attachments:
-            self._discard(one)
+            self.discard(one)
 
     def remove_of_release(
         self, index: IndexName, project: ProjectName, version: str | None, author: Author
@@ -169,7 +169,7 @@ class Attaching:
             now = catalog.attachment(row.index, row.filename)
         if now is not None and now.id == row.id:
             return True
-        self._discard(row)
+        self.discard(row)
         return False
 
     def _enter(
@@ -208,7 +208,7 @@ class Attaching:
         if existing is None:
             if catalog.state().rebuilding_since is not None:
                 raise BackendUnavailable(
-                    f"The index is being rebuilt and may have {new.filename} already: upload it again later"
+                    f"The index is being rebuilt and may have {new.filename} already: try again later"
                 )
             return None
         if existing.sha256 != sha256 and not may_overwrite():
@@ -218,13 +218,14 @@ class Attaching:
             )
         return existing
 
-    def _is_whole(self, record: Attachment) -> bool:
+    def is_whole(self, record: Attachment) -> bool:
+        """Whether its bytes are there: one request, by their length."""
         try:
             return self._storage.stat(record.key).size == record.size
         except BlobNotFound:
             return False
 
-    def _discard(self, record: Attachment) -> None:
+    def discard(self, record: Attachment) -> None:
         """Remove what no row names any more; what fails is garbage, found later."""
         try:
             for key in (record.manifest_key, record.key):

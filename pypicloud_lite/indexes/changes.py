@@ -86,8 +86,19 @@ class Changes:
             self._finish_removals(rows, author)
         return rows, attached
 
-    def remove_rows(self, records: Sequence[FileRecord], author: Author) -> list[FileRecord]:
-        """As :meth:`remove`, of exactly those rows of one project: what came under one of the names since, stays."""
+    def remove_rows(
+        self, records: Sequence[FileRecord], author: Author, documentation: Sequence[Attachment] = ()
+    ) -> list[FileRecord]:
+        """As :meth:`remove`, of exactly those rows of one project: what came under one of the names since, stays.
+
+        Of ``documentation`` goes what belongs to releases that have no other file; before the files, as always.
+        """
+        if documentation:
+            index, project, going = documentation[0].index, documentation[0].project, {row.id for row in records}
+            with self._catalog.read() as catalog:
+                files = catalog.files(index, project)
+            staying = {row.version for row in files if row.is_listed and row.id not in going}
+            self.attached.remove([one for one in documentation if one.version not in staying], author)
         with self._catalog.write(author) as catalog:
             there = [catalog.file(record.index, str(record.filename)) for record in records]
             rows = [

@@ -83,7 +83,7 @@ def check_existing(existing: FileRecord, filename: Filename, sha256: str, may_ov
 def check_rebuilding(catalog: CatalogReader, filename: Filename) -> None:
     """A name that the catalog does not know yet may be taken: by a file, or by one that was deleted."""
     if catalog.state().rebuilding_since is not None:
-        raise BackendUnavailable(f"The index is being rebuilt and may have {filename} already: upload it again later")
+        raise BackendUnavailable(f"The index is being rebuilt and may have {filename} already: try again later")
 
 
 def check_reservation(

@@ -39,7 +39,7 @@ from pypicloud_lite.kernel.errors import (
     InvalidArtifact,
     PpcError,
 )
-from pypicloud_lite.storage.port import BlobNotFound, Spool, Storage
+from pypicloud_lite.storage.port import Spool, Storage
 
 _ROUNDS = 20
 # What the storage reads back as one document, with room for the serial that is not known yet.
@@ -77,7 +77,7 @@ class Ingest:
             if existing is None or existing.digests.sha256 != sha256:
                 break
             if self.changes.settle(existing):
-                if self._is_whole(existing):
+                if self._sidecars.is_whole(existing):
                     return Stored(existing, created=False)
                 # Who uploads again what got lost in the storage repairs it.
                 lost = existing
@@ -251,10 +251,3 @@ class Ingest:
         """Write the manifest and say so in the row."""
         if not self._sidecars.tell_new(row, core, display_name):
             raise BackendUnavailable(f"{row.filename} was deleted while it was being uploaded: upload it again")
-
-    def _is_whole(self, record: FileRecord) -> bool:
-        """Whether the bytes of a catalogued file are there: one request."""
-        try:
-            return self._storage.stat(record.key).size == record.size
-        except BlobNotFound:
-            return False

@@ -17,14 +17,14 @@ from pypicloud_lite.indexes.manifest import encode_manifest, encode_project
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import CatalogUnavailable, PpcError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.storage.port import BlobNotFound, Storage
 
 HOUSEKEEPING = Author("housekeeping")
 _ROUNDS = 20
 
 
 class Sidecars:
-    """Writes and removes what lies beside the bytes."""
+    """Writes and removes what lies beside the bytes, and asks for those."""
 
     def __init__(self, storage: Storage, catalog: Catalog) -> None:
         self._storage = storage
@@ -81,6 +81,13 @@ class Sidecars:
             if told:
                 return
         raise CatalogUnavailable(f"Project {name} changes all the time: try again later")
+
+    def is_whole(self, record: FileRecord) -> bool:
+        """Whether the bytes of a catalogued file are there: one request, by their length."""
+        try:
+            return self._storage.stat(record.key).size == record.size
+        except BlobNotFound:
+            return False
 
     def discard(self, record: FileRecord, *, with_bytes: bool = True) -> None:
         """Remove a file that no row names any more, or what lies beside it; what fails is garbage, found later."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from pypicloud_lite.access.gate import Gate
@@ -16,6 +16,7 @@ from pypicloud_lite.catalog.model import Attachment, AttachmentKind, FileRecord,
 from pypicloud_lite.catalog.port import Catalog, CatalogReader, FilenameTaken
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.attaching import LARGEST_PAGE, Attached, Attaching, NewAttachment
+from pypicloud_lite.indexes.copying_attached import AttachedChoice, AttachedCopy
 from pypicloud_lite.indexes.incoming import FileExists, MayOverwrite
 from pypicloud_lite.indexes.layout import DIGEST_IN_PATH, documentation_filename, result_filename
 from pypicloud_lite.indexes.model import IndexDefinition
@@ -24,12 +25,10 @@ from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import (
     BackendUnavailable,
-    Conflict,
     InvalidName,
     InvalidRequest,
     NotFound,
     PpcError,
-    StorageUnavailable,
     TooLarge,
 )
 from pypicloud_lite.kernel.filenames import Filename
@@ -151,17 +150,15 @@ class Attachments:
         with self._catalog.read(snapshot=False) as catalog:
             return catalog.attachments_of(indexes, project)
 
-    def check_docs(self, source: IndexName, project: ProjectName, versions: Collection[str], target: IndexName) -> None:
-        """:class:`FileExists` where documentation of a release cannot be copied, as :meth:`copy_release` would say."""
-        definition = self._registry.now().get(target)
-        if definition is not None and definition.volatile:
-            return
-        with self._catalog.read() as catalog:
-            there = {one.filename: one.sha256 for one in catalog.attachments(target, project)}
-            for one in catalog.attachments(source, project):
-                is_docs = one.kind is AttachmentKind.DOCZIP and one.version in versions
-                if is_docs and there.get(one.filename, one.sha256) != one.sha256:
-                    raise FileExists(f"{one.filename} is in {target} with other content: copy the release without it")
+    def copying(self, choice: AttachedChoice, may_overwrite: MayOverwrite | None = None) -> AttachedCopy:
+        """What goes along with a release; documentation is replaced by default where the target is volatile.
+
+        Rights are the caller's to ask.
+        """
+        if may_overwrite is None:
+            target = self._registry.now().get(choice.target)
+            may_overwrite = lambda: target is not None and target.volatile  # noqa: E731
+        return AttachedCopy(self._storage, self._catalog, choice, may_overwrite)
 
     def find(self, index: IndexName, filename: str, identity: Identity) -> Attachment:
         """The attachment of that name, for a caller who may read its project: else the answer for what is not there."""
@@ -178,67 +175,6 @@ class Attachments:
     def read(self, attachment: Attachment) -> BlobReader:
         """Its bytes; ``BlobNotFound`` where it was removed or replaced since it was found."""
         return self._storage.open(attachment.key)
-
-    def copy_release(
-        self,
-        source_index: IndexName,
-        project: ProjectName,
-        version: str,
-        target_index: IndexName,
-        files: Collection[str],
-        author: Author,
-        *,
-        docs: bool,
-        results: bool,
-        may_overwrite: MayOverwrite | None = None,
-    ) -> list[Attachment]:
-        """Copy what is attached to a release to another index, with its times and uploaders; what is there now.
-
-        ``files`` are the names of the files that were copied before: results about others, or about files that the
-        target does not have with the same bytes, stay behind. Documentation that differs from the target's is
-        :class:`FileExists` before anything is copied, unless ``may_overwrite`` says yes: by default where the target is
-        volatile. Rights are the caller's to ask.
-        """
-        if may_overwrite is None:
-            target = self._registry.now().get(target_index)
-            may_overwrite = lambda: target is not None and target.volatile  # noqa: E731
-        with self._catalog.read() as catalog:
-            found = [one for one in catalog.attachments(source_index, project) if one.version == version]
-            there = {one.filename: one for one in catalog.attachments(target_index, project)}
-            ours = {str(row.filename): row for row in catalog.files(source_index, project)}
-            theirs = {str(row.filename): row for row in catalog.files(target_index, project) if row.is_listed}
-        wanted = [one for one in found if docs and one.kind is AttachmentKind.DOCZIP]
-        for one in wanted:
-            rival = there.get(one.filename)
-            if rival is not None and rival.sha256 != one.sha256 and not may_overwrite():
-                raise FileExists(f"{one.filename} is in {target_index} with other content: copy the release without it")
-        if results:
-            same = {name for name in files if _are_same(ours.get(name), theirs.get(name))}
-            wanted += [one for one in found if one.for_file in same]
-        return [self._copy(one, target_index, author, may_overwrite) for one in wanted]
-
-    def _copy(self, one: Attachment, target: IndexName, author: Author, may_overwrite: MayOverwrite) -> Attachment:
-        is_result = one.for_file is not None
-        stem, _, number = one.filename.rpartition("-")
-        for more in range(_ROUNDS):
-            name = f"{stem}-{int(number) + more}" if is_result and number.isdecimal() else one.filename
-            new = NewAttachment(
-                target, one.project, one.version, one.kind, name, one.uploaded_at, one.for_file, one.uploader
-            )
-            with self._storage.spool(one.size) as spool:
-                with self._storage.open(one.key) as blob:
-                    for chunk in blob:
-                        spool.write(chunk)
-                if spool.digests.sha256 != one.sha256:
-                    raise StorageUnavailable(f"{one.filename} is damaged in the storage: tell an administrator")
-                try:
-                    return self._attaching.add(
-                        new, spool, author, (lambda: False) if is_result else may_overwrite
-                    ).record
-                except (FileExists, FilenameTaken):
-                    if not is_result:
-                        raise
-        raise Conflict(f"{one.filename} cannot be copied to {target}: too many results of that time are there")
 
     def _stage(self, index: IndexName, identity: Identity) -> IndexDefinition:
         found = self._registry.now().get(index)
@@ -304,10 +240,6 @@ def check_documentation(spool: Readable, name: str) -> None:
         archive.verify()
     finally:
         file.close()
-
-
-def _are_same(ours: FileRecord | None, theirs: FileRecord | None) -> bool:
-    return ours is not None and theirs is not None and ours.digests.sha256 == theirs.digests.sha256
 
 
 def _project_of(file: FileRecord | None, filename: str) -> ProjectName:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
-from pypicloud_lite.indexes.copying import Copied, Copying, How
+from pypicloud_lite.indexes.copying import Copied, Copying, How, Inspect
+from pypicloud_lite.indexes.copying_attached import AttachedChoice, AttachedCopy
+from pypicloud_lite.indexes.incoming import MayOverwrite
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
-from pypicloud_lite.kernel.errors import InvalidRequest, NotFound
+from pypicloud_lite.kernel.errors import Conflict, InvalidRequest, NotFound
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.removal import Removals
-from pypicloud_lite.publish.rules import check_status
+from pypicloud_lite.publish.rules import check_gives, check_status
+from pypicloud_lite.publish.sources import Choice, Sources
 from pypicloud_lite.publish.strict import check_strict
 from pypicloud_lite.publish.upload import Uploads
 from pypicloud_lite.storage.port import Spool
-
-_PATIENCE = 60.0
-"""Seconds for a file that a mirror has still to fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,16 @@ class Promoted:
     record: FileRecord | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What is to be copied: files, and what is attached to them and their releases."""
+
+    sources: Sequence[FileRecord]
+    attached: AttachedCopy
+    may_overwrite: MayOverwrite
+    inspect: Inspect | None
+
+
 class Promotion:
     """The service. Only what the source has itself counts; of a mirror what it lists, which is then fetched."""
 
@@ -67,7 +77,7 @@ class Promotion:
         uploads: Uploads,
         attachments: Attachments,
         removals: Removals,
-        mirror_of: Callable[[IndexName], Mirror | None],
+        sources: Sources,
     ) -> None:
         self._catalog = catalog
         self._gate = gate
@@ -76,119 +86,90 @@ class Promotion:
         self._uploads = uploads
         self._attachments = attachments
         self._removals = removals
-        self._mirror_of = mirror_of
+        self._sources = sources
 
     def plan(self, wanted: PromotionRequest, identity: Identity, author: Author) -> list[Promoted]:
         """What :meth:`promote` would do, or the same refusal; changes nothing but what a mirror keeps."""
-        target = self._admitted(wanted, identity)
-        sources = self._sources(wanted, identity, author)
-        steps = self._copying.plan(
-            sources, wanted.target, lambda: self._uploads.may_overwrite(identity, wanted.project, target)
-        )
+        ready = self._ready(wanted, identity, author)
+        steps = self._copying.plan(ready.sources, wanted.target, ready.may_overwrite)
+        for step in steps:
+            if ready.inspect is not None and step.how is not How.THERE:
+                self._copying.inspect(step.source, ready.inspect)
         return [Promoted(str(step.source.filename), step.how) for step in steps]
 
     def promote(self, wanted: PromotionRequest, identity: Identity, author: Author) -> list[Promoted]:
-        """Copy it, or with ``move`` take it away from the source afterwards.
+        """Copy it, or with ``move`` take it away from the source afterwards, a whole release with its documentation.
 
         The same bytes in the target are no error. :class:`~pypicloud_lite.indexes.incoming.FileExists` names the files
         that the target has with other bytes, where it does not take those; then nothing has changed.
         """
-        target = self._admitted(wanted, identity)
+        ready = self._ready(wanted, identity, author)
+        sources, attached, admit = ready.sources, ready.attached, partial(self._admit, wanted, ready.sources)
         if wanted.only_docs:
-            self._copy_attached(wanted, {wanted.version} if wanted.version else set(), (), author)
+            if not attached.carry(author, admit):
+                raise _no_docs(wanted)
             return []
-        sources = self._sources(wanted, identity, author)
-        versions = {one.version for one in sources}
-        if wanted.docs:
-            # Before any file goes: it is all of it or nothing.
-            self._attachments.check_docs(wanted.source, wanted.project, versions, wanted.target)
-
-        def admit(catalog: CatalogReader) -> None:
-            self._registry.require(wanted.target, catalog)
-            check_status(catalog.project(wanted.target, wanted.project))
-
-        copied = self._copying.copy(
-            sources,
-            wanted.target,
-            author,
-            lambda: self._uploads.may_overwrite(identity, wanted.project, target),
-            admit,
-            _inspect_strictly if self._uploads.is_strict(target) else None,
-        )
-        self._copy_attached(wanted, versions, [str(one.filename) for one in sources], author)
+        copied = self._copying.copy(sources, wanted.target, author, ready.may_overwrite, admit, ready.inspect, attached)
         if wanted.move:
-            self._removals.remove_rows(sources, identity, author)
+            documentation = [one for one, _copy in attached.copied if one.for_file is None]
+            self._removals.remove_rows(sources, identity, author, documentation)
         return [_promoted(one) for one in copied]
 
-    def _copy_attached(
-        self, wanted: PromotionRequest, versions: Collection[str], files: Collection[str], author: Author
-    ) -> None:
-        """Documentation, and the results of testing the files that have gone."""
-        copied = [
-            one
-            for version in sorted(versions)
-            for one in self._attachments.copy_release(
+    def _ready(self, wanted: PromotionRequest, identity: Identity, author: Author) -> _Ready:
+        """What there is to do, once all is asked that can be known before anything changes."""
+        target = self._admitted(wanted, identity)
+        with self._catalog.read(snapshot=False) as catalog:
+            self._admit(wanted, (), catalog)
+        sources: Sequence[FileRecord] = ()
+        if not wanted.only_docs:
+            choice = Choice(wanted.source, wanted.project, wanted.version, wanted.filenames)
+            sources = self._sources.find(choice, identity, author)
+        attached = self._attached(wanted, sources)
+        # Before any bytes are copied.
+        if not attached.check() and wanted.only_docs:
+            raise _no_docs(wanted)
+        if wanted.move:
+            with self._catalog.read() as catalog:
+                _check_yanks(sources, wanted.target, catalog)
+        return _Ready(
+            sources,
+            attached,
+            lambda: self._uploads.may_overwrite(identity, wanted.project, target),
+            _inspect_strictly if self._uploads.is_strict(target) else None,
+        )
+
+    def _admit(self, wanted: PromotionRequest, sources: Sequence[FileRecord], catalog: CatalogReader) -> None:
+        """Raise where the source may not give, the target may not take, or a yank would be lost on the way."""
+        self._registry.require(wanted.target, catalog)
+        check_status(catalog.project(wanted.target, wanted.project))
+        check_gives(catalog.project(wanted.source, wanted.project))
+        if wanted.move:
+            _check_yanks(sources, wanted.target, catalog)
+
+    def _attached(self, wanted: PromotionRequest, sources: Sequence[FileRecord]) -> AttachedCopy:
+        """Documentation, and the results of testing the files that go."""
+        return self._attachments.copying(
+            AttachedChoice(
                 wanted.source,
-                wanted.project,
-                version,
                 wanted.target,
-                files,
-                author,
+                wanted.project,
+                {wanted.version} if wanted.only_docs and wanted.version else {one.version for one in sources},
+                {str(one.filename) for one in sources},
                 docs=wanted.docs or wanted.only_docs,
                 results=not wanted.only_docs,
             )
-        ]
-        if wanted.only_docs and not copied:
-            raise NotFound(f"Index {wanted.source} has no documentation of {wanted.project}: nothing was copied")
+        )
 
     def _admitted(self, wanted: PromotionRequest, identity: Identity) -> IndexDefinition:
         """The target, once everything that the caller needs is there."""
         if wanted.source == wanted.target:
             raise InvalidRequest(f"Source and target are both {wanted.source}: name two indexes")
-        definitions = self._registry.now()
-        if definitions.get(wanted.source) is None:
-            raise self._gate.unknown_index(identity, wanted.source)
-        if not self._gate.allows(identity, Permission.READ, wanted.project, wanted.source):
-            raise self._gate.unknown(identity, wanted.project, wanted.source)
+        self._sources.check(wanted.source, wanted.project, identity)
         target = self._uploads.stage(wanted.target, identity)
         self._gate.require(identity, Permission.WRITE, wanted.project, wanted.target)
         if wanted.move:
             self._gate.require(identity, Permission.DELETE, wanted.project, wanted.source)
         return target
-
-    def _sources(self, wanted: PromotionRequest, identity: Identity, author: Author) -> Sequence[FileRecord]:
-        mirror = self._mirror_of(wanted.source)
-        if mirror is not None:
-            self._fetch(mirror, wanted, identity, author)
-        with self._catalog.read(snapshot=False) as catalog:
-            project = catalog.project(wanted.source, wanted.project)
-            files = [
-                one
-                for one in catalog.files(wanted.source, wanted.project)
-                if one.is_listed
-                and wanted.version in {None, one.version}
-                and (not wanted.filenames or str(one.filename) in wanted.filenames)
-            ]
-        if project is not None:
-            check_status(project)
-        missing = set(wanted.filenames) - {str(one.filename) for one in files}
-        if missing or not files:
-            what = min(missing) if missing else f"{wanted.project} {wanted.version or ''}".strip()
-            raise NotFound(f"Index {wanted.source} has no {what} itself: nothing was copied")
-        return files
-
-    def _fetch(self, mirror: Mirror, wanted: PromotionRequest, identity: Identity, author: Author) -> None:
-        may_ask = self._gate.allows(identity, Permission.FILL_CACHE, wanted.project, wanted.source)
-        listing = mirror.listing(wanted.project, may_ask=may_ask)
-        for file in listing.read().files if listing is not None else ():
-            name = file.filename.value
-            if wanted.version not in {None, file.filename.version} or (
-                wanted.filenames and name not in wanted.filenames
-            ):
-                continue
-            there = mirror.wanted(wanted.project, name, author, may_ask=may_ask)
-            if there is not None and may_ask:
-                mirror.keep(there, _PATIENCE)
 
 
 def _inspect_strictly(spool: Spool, filename: Filename) -> None:
@@ -197,6 +178,24 @@ def _inspect_strictly(spool: Spool, filename: Filename) -> None:
         check_strict(filename, read_artifact(reader, filename))
     finally:
         reader.close()
+
+
+def _check_yanks(sources: Sequence[FileRecord], target: IndexName, catalog: CatalogReader) -> None:
+    """What is there already keeps its own mark; once the source is gone, nothing would tell of that one's."""
+    for one in sources:
+        now = catalog.file(one.index, str(one.filename))
+        there = catalog.file(target, str(one.filename))
+        is_yanked = one.yanked or (now is not None and now.yanked)
+        if is_yanked and there is not None and there.digests.sha256 == one.digests.sha256 and not there.yanked:
+            raise Conflict(
+                f"{one.filename} is yanked in {one.index} and not in {target}, which has it already: yank it there "
+                "too, or promote without moving"
+            )
+
+
+def _no_docs(wanted: PromotionRequest) -> NotFound:
+    release = f"{wanted.project} {wanted.version or ''}".strip()
+    return NotFound(f"Index {wanted.source} has no documentation of {release}: upload it there first")
 
 
 def _promoted(copied: Copied) -> Promoted:

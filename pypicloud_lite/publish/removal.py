@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pypicloud_lite.access.gate import Gate
 from pypicloud_lite.access.model import Identity, Permission
-from pypicloud_lite.catalog.model import FileRecord
+from pypicloud_lite.catalog.model import Attachment, FileRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.changes import Changes, Selection
 from pypicloud_lite.journal.model import Author
@@ -40,11 +40,17 @@ class Removals:
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")
         return removed
 
-    def remove_rows(self, records: Sequence[FileRecord], identity: Identity, author: Author) -> None:
-        """Delete exactly those rows of one project, out of the lists all at once, where they are there still."""
+    def remove_rows(
+        self,
+        records: Sequence[FileRecord],
+        identity: Identity,
+        author: Author,
+        documentation: Sequence[Attachment] = (),
+    ) -> None:
+        """See :meth:`~pypicloud_lite.indexes.changes.Changes.remove_rows`."""
         for index, project in {(one.index, one.project) for one in records}:
             self._gate.require(identity, Permission.DELETE, project, index)
-        self._changes.remove_rows(records, author)
+        self._changes.remove_rows(records, author, documentation)
 
     def free(self, index: IndexName, project: ProjectName, identity: Identity, author: Author) -> None:
         """Forget a project without files: its name is nobody's again, and so are its reserved filenames."""

@@ -8,9 +8,9 @@ from typing import Protocol
 from pypicloud_lite.artifacts.model import CoreMetadata
 from pypicloud_lite.catalog.model import ProjectRecord, ProjectStatus
 from pypicloud_lite.kernel.digests import Digests
-from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, PermissionDenied
+from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound, PermissionDenied
 from pypicloud_lite.kernel.filenames import Filename
-from pypicloud_lite.kernel.names import ProjectName, shown
+from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import parse_version
 
 _FILETYPES = {
@@ -104,6 +104,21 @@ def check_status(project: ProjectRecord | None) -> None:
         f"Project {project.name} is {project.status}{reason} and takes no uploads: "
         "ask an administrator of this index to make it active"
     )
+
+
+def check_gives(project: ProjectRecord | None) -> None:
+    """As :func:`check_not_quarantined`; an archived project gives its files as before."""
+    if project is not None:
+        check_not_quarantined(project.index, project.name, project.status, project.status_reason)
+
+
+def check_not_quarantined(index: IndexName, name: ProjectName, status: ProjectStatus, reason: str | None) -> None:
+    """What nobody may download goes nowhere else either (PEP 792): the answer is that of a download, NotFound."""
+    if status is ProjectStatus.QUARANTINED:
+        why = f" ({reason})" if reason else ""
+        raise NotFound(
+            f"Project {name} in {index} is quarantined{why} and gives no files: ask an administrator of that index"
+        )
 
 
 def _check_filetype(fields: Fields, filename: Filename) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import Identity, Permission
+from pypicloud_lite.access.model import Identity
 from pypicloud_lite.catalog.model import FileRecord
 from pypicloud_lite.catalog.port import Catalog
-from pypicloud_lite.kernel.errors import AuthenticationRequired, NotFound
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.errors import AuthenticationRequired, BackendUnavailable, StorageUnavailable, UpstreamError
 from pypicloud_lite.kernel.names import IndexName, ProjectName
-from pypicloud_lite.storage.port import Storage
+from pypicloud_lite.publish.sources import Choice, Sources
+from pypicloud_lite.storage.port import BlobNotFound, Storage
 from pypicloud_lite.upstream.outgoing import Outgoing, Uploaded
 from pypicloud_lite.upstream.settings import Login
 
@@ -43,48 +45,59 @@ class Sent:
 class Sending:
     """Sends what an index itself has; ``uploader`` is made when it is needed, as it takes its time."""
 
-    def __init__(self, catalog: Catalog, storage: Storage, gate: Gate, uploader: Callable[[], Uploader]) -> None:
+    def __init__(self, catalog: Catalog, storage: Storage, sources: Sources, uploader: Callable[[], Uploader]) -> None:
         self._catalog = catalog
         self._storage = storage
-        self._gate = gate
+        self._sources = sources
         self._uploader = uploader
 
-    def send(
-        self, source: IndexName, project: ProjectName, version: str, elsewhere: Elsewhere, identity: Identity
-    ) -> Iterator[Sent]:
-        """Send each file of a release, one after the other, up to the first that is refused.
-
-        No connection to the database is held meanwhile. NotFound where the index has no such release, an
-        ``UpstreamError`` where the other server cannot be asked.
-        """
+    def check(self, source: IndexName, project: ProjectName, identity: Identity) -> None:
+        """Raise where the caller may have nothing of the project sent: who is not logged in, and who cannot read it."""
         if not identity.is_authenticated:
             raise AuthenticationRequired("Log in to have files sent to another server")
-        if not self._gate.allows(identity, Permission.READ, project, source):
-            raise self._gate.unknown(identity, project, source)
-        for record, core in self._files(source, project, version):
-            answer = self._post(record, core, elsewhere)
+        self._sources.check(source, project, identity)
+
+    def send(
+        self,
+        source: IndexName,
+        project: ProjectName,
+        version: str,
+        elsewhere: Elsewhere,
+        identity: Identity,
+        author: Author,
+    ) -> Iterator[Sent]:
+        """Send each file of a release, one after the other, up to the first that is refused or cannot be sent.
+
+        No connection to the database is held meanwhile. Before the first one whatever :meth:`Sources.find` raises;
+        from then on nothing: where the other server or the storage cannot be asked, the answer says so with 502.
+        """
+        self.check(source, project, identity)
+        for record, core in self._files(Choice(source, project, version), identity, author):
+            try:
+                answer = self._post(record, core, elsewhere)
+            except (UpstreamError, BackendUnavailable) as error:
+                answer = Uploaded(502, error.message)
             yield Sent(record, answer)
             if answer.status >= 400:  # noqa: PLR2004  refused
                 return
 
     def _files(
-        self, source: IndexName, project: ProjectName, version: str
+        self, choice: Choice, identity: Identity, author: Author
     ) -> Sequence[tuple[FileRecord, Mapping[str, Any]]]:
+        found = self._sources.find(choice, identity, author)
         with self._catalog.read(snapshot=False) as catalog:
-            found = [one for one in catalog.files(source, project) if one.is_listed and one.version == version]
-            if not found:
-                raise NotFound(f"Index {source} has no file of {project} {version} itself: nothing was sent")
             return [(one, catalog.core_metadata(one.id)) for one in found]
 
     def _post(self, record: FileRecord, core: Mapping[str, Any], elsewhere: Elsewhere) -> Uploaded:
-        chunks = self._storage.open(record.key)
         try:
-            file = Outgoing(form_fields(record, core), str(record.filename), record.size, chunks)
-            return self._uploader().post(elsewhere.url, elsewhere.login, file)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
+            with closing(self._storage.open(record.key)) as chunks:
+                file = Outgoing(form_fields(record, core), str(record.filename), record.size, chunks)
+                return self._uploader().post(elsewhere.url, elsewhere.login, file)
+        except BlobNotFound:
+            raise StorageUnavailable(
+                f"{record.filename} is missing in the storage, or was deleted from {record.index} meanwhile: send the "
+                "release again, or tell an administrator"
+            ) from None
 
 
 def form_fields(record: FileRecord, core: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -73,6 +73,7 @@ from pypicloud_lite.publish.promotion import Promotion
 from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.publish.sending import Sending
 from pypicloud_lite.publish.settings import PublishSettings
+from pypicloud_lite.publish.sources import Sources
 from pypicloud_lite.publish.status import Statuses
 from pypicloud_lite.publish.upload import Uploads
 from pypicloud_lite.publish.yanking import Yanking
@@ -144,6 +145,7 @@ class Services:
     attachments: Attachments
     documentation: Documentation
     removals: Removals
+    sources: Sources
     promotion: Promotion
     sending: Sending
     yanking: Yanking
@@ -295,6 +297,7 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
     resolver = Resolver(registry, gate, mirrors)
     uploads = Uploads(catalog, gate, ingest, registry, strict=settings.get(PublishSettings).strict)
     removals = Removals(catalog, gate, ingest.changes)
+    sources, copying = Sources(catalog, gate, registry, mirrors.of), Copying(storage, catalog, ingest.changes, clock)
     attachments = Attachments(storage, catalog, gate, registry, indexes, ingest.changes.attached, clock)
     return Services(
         settings=settings,
@@ -332,17 +335,9 @@ def build(settings: Loaded, clock: Clock = system_clock, follow: Path | None = N
         attachments=attachments,
         documentation=Documentation(storage, catalog, gate, registry),
         removals=removals,
-        promotion=Promotion(
-            catalog,
-            gate,
-            registry,
-            Copying(storage, catalog, ingest.changes, clock),
-            uploads,
-            attachments,
-            removals,
-            mirrors.of,
-        ),
-        sending=Sending(catalog, storage, gate, uploader(settings)),
+        sources=sources,
+        promotion=Promotion(catalog, gate, registry, copying, uploads, attachments, removals, sources),
+        sending=Sending(catalog, storage, sources, uploader(settings)),
         yanking=Yanking(gate, ingest.changes),
         statuses=Statuses(gate, ingest.changes),
         listings=Listings(catalog, gate),

@@ -16,6 +16,7 @@ from pathlib import Path
 from pypicloud_lite.access.model import Identity, Role
 from pypicloud_lite.artifacts.reading import read_artifact
 from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.indexes.attaching import Attaching, NewAttachment
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.copying import Copying
 from pypicloud_lite.indexes.ingest import Ingest, NewFile
@@ -25,9 +26,10 @@ from pypicloud_lite.kernel.clock import system_clock
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.ops.resync import Resync
+from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.promotion import Promotion, PromotionRequest
 from pypicloud_lite.publish.removal import Removals
-from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
+from pypicloud_lite.testing.artifacts import build_sdist, build_wheel, zip_bytes
 from pypicloud_lite.wiring import build, load_raw, prepare
 
 KEPT = build_sdist("demo", "0.9")
@@ -40,6 +42,7 @@ SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
 AUTHOR = Author("writer")
 DEMO = ProjectName("demo")
 REASON = "told so"
+PAGES = zip_bytes({"index.html": b"pages"})
 
 
 class Steps:
@@ -108,10 +111,18 @@ def add(storage, ingest, index, artifact):
 
 
 def prepare_promotion(services):
-    """A release in an index of its own, of which one file replaces another and one is new."""
+    """A release with documentation in an index of its own, of which one file replaces another and one is new."""
     services.indexes.create(SOURCE, Kind.STAGE, {}, Identity("root", roles=frozenset({Role.ADMIN})), AUTHOR)
     for artifact in (NEW, SECOND):
         add(services.storage, services.ingest, SOURCE, artifact)
+    document(services.storage, services.ingest.changes.attached, SOURCE)
+
+
+def document(storage, attaching: Attaching, index, pages=PAGES):
+    new = NewAttachment.documentation(index, DEMO, "1.0", system_clock(), "writer")
+    with storage.spool() as spool:
+        spool.write(pages)
+        return attaching.add(new, spool, AUTHOR, lambda: True).record
 
 
 def act(action, folder, last):
@@ -146,9 +157,17 @@ def act(action, folder, last):
             services.registry,
             Copying(storage, catalog, changes, system_clock),
             services.uploads,
-            services.attachments,
+            Attachments(
+                storage,
+                catalog,
+                services.gate,
+                services.registry,
+                services.indexes,
+                changes.attached,
+                system_clock,
+            ),
             Removals(catalog, services.gate, changes),
-            services.mirrors.of,
+            services.sources,
         )
         wanted = PromotionRequest(SOURCE, services.index, DEMO, "1.0", move=action == "move")
         promotion.promote(wanted, Identity("admin", roles=frozenset({Role.ADMIN})), AUTHOR)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pypicloud_lite.access.model import Identity, Role
-from pypicloud_lite.catalog.model import ManifestState
+from pypicloud_lite.catalog.model import AttachmentKind, ManifestState
+from pypicloud_lite.indexes.attaching import NewAttachment
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.copying import Copying, How
 from pypicloud_lite.indexes.incoming import FileExists
@@ -21,9 +22,11 @@ from pypicloud_lite.indexes.ingest import Ingest
 from pypicloud_lite.indexes.manifest import decode_manifest
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import system_clock
-from pypicloud_lite.kernel.errors import Conflict, NotFound, PpcError, StorageUnavailable
+from pypicloud_lite.kernel.errors import BackendUnavailable, Conflict, NotFound, PpcError, StorageUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.publish.attachments import Attachments
 from pypicloud_lite.publish.promotion import Promotion, PromotionRequest
+from pypicloud_lite.publish.removal import Removals
 from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
 from pypicloud_lite.testing.world import World
 
@@ -53,6 +56,11 @@ def listed(services, index):
         return {row.filename.value: row.digests.sha256 for row in catalog.files(index, DEMO) if row.is_listed}
 
 
+def documented(services, index):
+    with services.catalog.read() as catalog:
+        return {one.sha256 for one in catalog.attachments(index, DEMO)}
+
+
 def settle(services):
     services.ingest.changes.settle_pending(system_clock() + timedelta(hours=1))
 
@@ -63,6 +71,8 @@ def assert_tidy(services, *indexes):
     for index in indexes:
         with services.catalog.read() as catalog:
             rows = catalog.files(index, DEMO)
+            for one in catalog.attachments(index, DEMO):
+                named |= {one.key, one.manifest_key}
         for row in rows:
             assert row.manifest is ManifestState.DONE
             told = decode_manifest(row.home, services.storage.read(row.manifest_key)).record
@@ -75,7 +85,7 @@ def assert_tidy(services, *indexes):
     assert lying == named
 
 
-@pytest.mark.parametrize(("action", "least"), [("promote", 12), ("move", 20)])
+@pytest.mark.parametrize(("action", "least"), [("promote", 14), ("move", 24)])
 def test_a_process_dies_after_each_step(tmp_path, dying, note, action, least):
     subprocess.run([sys.executable, str(SCRIPT), str(tmp_path), action], check=True, timeout=300)
     folders = sorted(tmp_path.iterdir(), key=lambda folder: int(folder.name))
@@ -109,9 +119,15 @@ def with_database(folder, look):
 
 
 def state(services, *, settled):
+    """What the target and the source list. Documentation is in the target with its release, and in one of the two."""
     if settled:
         settle(services)
-    return listed(services, services.index), listed(services, DEV)
+    target, source = listed(services, services.index), listed(services, DEV)
+    there, left = documented(services, services.index), documented(services, DEV)
+    assert there or left
+    assert source or not left
+    assert not there or SDIST.filename in target
+    return target, source
 
 
 def rebuilt(services, before):
@@ -128,6 +144,8 @@ def once_more(services, action, after, release):
     if listed(services, DEV):
         services.promotion.promote(wanted, ADMIN, AUTHOR)
     assert state(services, settled=False) == (after, {} if action == "move" else release)
+    assert len(documented(services, services.index)) == 1
+    assert len(documented(services, DEV)) == (action == "promote")
     assert_tidy(services, services.index, DEV)
 
 
@@ -183,9 +201,17 @@ def promote(services, meanwhile):
         services.registry,
         Copying(meanwhile, services.catalog, ingest.changes, system_clock),
         services.uploads,
-        services.attachments,
-        services.removals,
-        services.mirrors.of,
+        Attachments(
+            meanwhile,
+            services.catalog,
+            services.gate,
+            services.registry,
+            services.indexes,
+            ingest.changes.attached,
+            system_clock,
+        ),
+        Removals(services.catalog, services.gate, ingest.changes),
+        services.sources,
     )
 
     def run(**more):
@@ -303,6 +329,160 @@ def test_the_storage_fails_after_the_rows(services, meanwhile, promote):
     meanwhile.fails = None
     assert promote(move=True) == dict.fromkeys(BOTH, How.THERE)
     assert listed(services, DEV) == {}
+
+
+def rebuilding(services, since=system_clock):
+    with services.catalog.write(AUTHOR) as catalog:
+        catalog.set_rebuilding(since and since())
+
+
+@pytest.mark.parametrize("when", [None, "after"])
+def test_a_name_that_a_rebuild_may_still_bring_is_not_taken(services, meanwhile, promote, when):
+    if when:
+        setattr(meanwhile, when, lambda: rebuilding(services))
+    else:
+        rebuilding(services)
+        with pytest.raises(BackendUnavailable, match="being rebuilt"):
+            services.promotion.plan(PromotionRequest(DEV, STABLE, DEMO, "1.0"), ADMIN, AUTHOR)
+    with pytest.raises(BackendUnavailable, match="being rebuilt"):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    rebuilding(services, None)
+    assert_tidy(services, DEV, STABLE)
+    promote()
+
+
+def test_what_is_there_goes_along_while_the_catalog_is_rebuilt(services, promote):
+    promote()
+    rebuilding(services)
+    assert promote(move=True) == dict.fromkeys(BOTH, How.THERE)
+    assert listed(services, DEV) == {}
+
+
+def test_other_bytes_come_and_are_deleted_meanwhile(services, meanwhile, promote, dying):
+    """Their name stays reserved, and the files before it in the plan are not copied either."""
+
+    def come_and_go():
+        upload(services, dying, OTHER)
+        remove(services, STABLE, OTHER.filename)
+
+    meanwhile.filename = SDIST.filename
+    meanwhile.after = come_and_go
+    with pytest.raises(FileExists, match="stays reserved"):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    assert_tidy(services, DEV, STABLE)
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut"])
+def test_what_the_target_lost_is_brought_back_before_a_move(services, promote, damage):
+    promote()
+    with services.catalog.read() as catalog:
+        row = catalog.file(STABLE, WHEEL.filename)
+    services.storage.delete(row.key)
+    if damage == "cut":
+        services.storage.write(row.key, b"cut")
+    plan = services.promotion.plan(PromotionRequest(DEV, STABLE, DEMO, "1.0"), ADMIN, AUTHOR)
+    assert {one.filename: one.how for one in plan} == {WHEEL.filename: How.REPLACE, SDIST.filename: How.THERE}
+    assert promote(move=True) == {WHEEL.filename: How.REPLACE, SDIST.filename: How.THERE}
+    assert (listed(services, DEV), listed(services, STABLE)) == ({}, BOTH)
+    with services.catalog.read() as catalog:
+        row = catalog.file(STABLE, WHEEL.filename)
+    assert services.storage.read(row.key) == WHEEL.data
+    assert "overwrite" not in row.history
+    assert_tidy(services, DEV, STABLE)
+
+
+@pytest.fixture
+def release(services, dying):
+    """Documentation of the release, and a result of testing each of its files."""
+    attaching = services.ingest.changes.attached
+    docs = dying.document(services.storage, attaching, DEV)
+    for number, artifact in enumerate((WHEEL, SDIST)):
+        name = f"{artifact.filename}.toxresult-20260102030405-{number}"
+        new = NewAttachment(
+            DEV, DEMO, "1.0", AttachmentKind.TOXRESULT, name, system_clock(), artifact.filename, "writer"
+        )
+        with services.storage.spool() as spool:
+            spool.write(f'{{"number": {number}}}'.encode())
+            attaching.add(new, spool, AUTHOR, lambda: False)
+    return docs
+
+
+def is_attached(key):
+    return "+attached" in key and "stable" in key
+
+
+@pytest.mark.parametrize("method", ["put", "open"])
+def test_the_storage_fails_at_what_is_attached(services, meanwhile, promote, release, method):
+    meanwhile.fails = lambda name, key: name == method and "+attached" in key
+    with pytest.raises(StorageUnavailable):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    assert (len(documented(services, DEV)), documented(services, STABLE)) == (3, set())
+    assert_tidy(services, DEV, STABLE)
+    meanwhile.fails = None
+    promote(move=True)
+    assert (documented(services, DEV), len(documented(services, STABLE))) == (set(), 3)
+    assert_tidy(services, DEV, STABLE)
+
+
+def test_the_storage_fails_at_manifests_of_what_is_attached(services, meanwhile, promote, release):
+    """It is there by then, and nothing of the source goes before the manifests are written."""
+    meanwhile.fails = lambda name, key: name == "write" and is_attached(key)
+    with pytest.raises(StorageUnavailable):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, BOTH)
+    assert (len(documented(services, DEV)), len(documented(services, STABLE))) == (3, 3)
+    meanwhile.fails = None
+    assert promote(move=True) == dict.fromkeys(BOTH, How.THERE)
+    assert (listed(services, DEV), documented(services, DEV)) == ({}, set())
+    assert_tidy(services, DEV, STABLE)
+
+
+def test_documentation_is_replaced_meanwhile(services, meanwhile, promote, release, dying):
+    other = dying.zip_bytes({"index.html": b"other"})
+    meanwhile.fails = lambda name, key: name == "put" and is_attached(key) and come()
+
+    def come():
+        meanwhile.fails = None
+        dying.document(services.storage, services.ingest.changes.attached, DEV, other)
+
+    with pytest.raises(Conflict, match="removed or replaced"):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    assert_tidy(services, DEV, STABLE)
+    promote(move=True)
+    assert documented(services, DEV) == set()
+    assert_tidy(services, DEV, STABLE)
+
+
+def test_other_documentation_comes_to_the_target_meanwhile(services, meanwhile, promote, release, dying):
+    other = dying.zip_bytes({"index.html": b"other"})
+
+    def come():
+        meanwhile.fails = None
+        dying.document(services.storage, services.ingest.changes.attached, STABLE, other)
+
+    meanwhile.fails = lambda name, key: name == "put" and is_attached(key) and come()
+    with pytest.raises(FileExists, match="with other content"):
+        promote(move=True)
+    assert (listed(services, DEV), listed(services, STABLE)) == (BOTH, {})
+    assert (len(documented(services, DEV)), len(documented(services, STABLE))) == (3, 1)
+    assert_tidy(services, DEV, STABLE)
+    assert promote(move=True, docs=False) == dict.fromkeys(BOTH, How.COPY)
+    assert (documented(services, DEV), len(documented(services, STABLE))) == ({release.sha256}, 3)
+
+
+def test_a_file_of_the_release_comes_meanwhile(services, meanwhile, promote, release, dying):
+    """It stays in the source, with the documentation."""
+    third = build_sdist("demo", "1.0", suffix=".zip")
+    meanwhile.after = lambda: upload(services, dying, third, DEV)
+    promote(move=True)
+    assert listed(services, DEV) == {third.filename: third.sha256}
+    assert documented(services, DEV) == {release.sha256}
+    assert len(documented(services, STABLE)) == 3
+    assert_tidy(services, DEV, STABLE)
 
 
 def test_in_a_bucket(tmp_path, s3_options, dying):

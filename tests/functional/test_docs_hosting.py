@@ -8,6 +8,7 @@ import pytest
 
 from pypicloud_lite.app import make_app
 from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.indexes.copying_attached import AttachedChoice
 from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import ConfigError
@@ -362,10 +363,9 @@ def test_copying_to_another_index(world):
     add(world, dev)
     [source] = attached(world, dev)
 
-    def copy(**more):
-        return services.attachments.copy_release(
-            dev, DEMO, version, stable, (), AUTHOR, **{"docs": True, "results": True, **more}
-        )
+    def copy(may_overwrite=None, **more):
+        choice = AttachedChoice(dev, stable, DEMO, {version}, **more)
+        return services.attachments.copying(choice, may_overwrite).carry(AUTHOR, lambda _catalog: None)
 
     assert copy(docs=False) == []
     [copied] = copy()

@@ -9,6 +9,7 @@ import pytest
 
 from pypicloud_lite.access.model import ANONYMOUS
 from pypicloud_lite.catalog.model import AttachmentKind, ProjectStatus
+from pypicloud_lite.indexes.copying_attached import AttachedChoice
 from pypicloud_lite.indexes.options import Kind
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import (
@@ -219,14 +220,17 @@ def test_it_is_about_these_bytes(world):
     assert (attached(world), stored(world)) == ([], [])
 
 
+def copy(world, choice):
+    return world.services.attachments.copying(choice).carry(AUTHOR, lambda _catalog: None)
+
+
 def test_copying_to_another_index(world):
     dev, stable = make_index(world), make_index(world, "root/stable", volatile=False)
     first = send(world, index=dev)
     second = send(world, index=dev, body=b'{"other": 1}')
-    copy = world.services.attachments.copy_release
 
     def copied(*files, results=True):
-        return copy(dev, DEMO, "1.0", stable, files, AUTHOR, docs=True, results=results)
+        return copy(world, AttachedChoice(dev, stable, DEMO, {"1.0"}, files, results=results))
 
     assert copied(WHEEL.filename, results=False) == copied() == copied(SDIST.filename) == []
     done = copied(WHEEL.filename)
@@ -253,5 +257,5 @@ def test_a_file_of_other_bytes_gets_no_results_of_these(world):
     dev, stable = make_index(world), make_index(world, "root/stable")
     copy_wheel(world, stable, build_wheel("demo", "1.0", body=b"other"))
     send(world, index=dev)
-    copy = world.services.attachments.copy_release
-    assert copy(dev, DEMO, "1.0", stable, [WHEEL.filename], AUTHOR, docs=True, results=True) == []
+    assert copy(world, AttachedChoice(dev, stable, DEMO, {"1.0"}, [WHEEL.filename])) == []
+    assert not [info for info in world.services.storage.list(str(stable)) if "+attached" in info.key.value]

@@ -26,6 +26,7 @@ class PromotionParameters(Parameters):
     filenames: _Filenames = ()
     move: Truth = False
     dry_run: Truth = False
+    docs: Truth = True
 
     def request(self) -> PromotionRequest:
         """As the service takes it; InvalidRequest names what is no name."""
@@ -37,6 +38,7 @@ class PromotionParameters(Parameters):
                 None if self.version is None else normalised_version(self.version),
                 self.filenames,
                 self.move,
+                self.docs,
             )
         except InvalidName as error:
             raise InvalidRequest(error.message) from None
