@@ -118,8 +118,8 @@ def prepare_promotion(services):
     document(services.storage, services.ingest.changes.attached, SOURCE)
 
 
-def document(storage, attaching: Attaching, index, pages=PAGES):
-    new = NewAttachment.documentation(index, DEMO, "1.0", system_clock(), "writer")
+def document(storage, attaching: Attaching, index, pages=PAGES, version="1.0"):
+    new = NewAttachment.documentation(index, DEMO, version, system_clock(), "writer")
     with storage.spool() as spool:
         spool.write(pages)
         return attaching.add(new, spool, AUTHOR, lambda: True).record

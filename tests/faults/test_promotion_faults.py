@@ -490,8 +490,10 @@ def test_in_a_bucket(tmp_path, s3_options, dying):
     services = world.services
     for one in (WHEEL, SDIST):
         upload(services, dying, one, DEV)
+    docs = dying.document(services.storage, services.ingest.changes.attached, DEV)
     services.promotion.promote(PromotionRequest(DEV, STABLE, DEMO, "1.0", move=True), ADMIN, AUTHOR)
     assert (listed(services, DEV), listed(services, STABLE)) == ({}, BOTH)
+    assert (documented(services, DEV), documented(services, STABLE)) == (set(), {docs.sha256})
     assert_tidy(services, DEV, STABLE)
     world.close()
 
@@ -507,6 +509,8 @@ def test_many_at_once(tmp_path, new_url, dying, kind):
             release = [build_wheel("demo", version), build_sdist("demo", version)]
             for one in release:
                 upload(services, dying, one, DEV)
+            pages = dying.zip_bytes({"index.html": version.encode()})
+            docs = dying.document(services.storage, services.ingest.changes.attached, DEV, pages, version)
             other = build_wheel("demo", version, body=b"other")
             wanted = PromotionRequest(DEV, STABLE, DEMO, version, move=number % 3 == 2)
             actions = [lambda: services.promotion.promote(wanted, ADMIN, AUTHOR)] * 2  # noqa: B023
@@ -521,6 +525,8 @@ def test_many_at_once(tmp_path, new_url, dying, kind):
             assert found in ({}, whole, {other.filename: other.sha256}), outcomes
             if not number % 2 and number % 3 != 1:
                 assert found == whole
+            if number % 3 != 1:
+                assert (docs.sha256 in documented(services, STABLE)) == (found == whole)
             target |= found
     settle(services)
     assert listed(services, STABLE) == target

@@ -9,7 +9,9 @@ import pytest
 
 from pypicloud_lite.access.passwords import hash_password
 from pypicloud_lite.indexes.options import OPTIONS
-from pypicloud_lite.testing.artifacts import build_sdist, build_wheel
+from pypicloud_lite.journal.model import Author
+from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.testing.artifacts import build_sdist, build_wheel, zip_bytes
 from pypicloud_lite.testing.world import PASSWORDS
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -447,6 +449,22 @@ def test_a_promotion_that_is_refused_tells_which_file_and_why(promoting):
     send(world, "/indexes/promote", 403, file="demo-1.0-py3-none-any.whl", **sent)
     send(world, "/indexes/promote", 400, **sent)
     send(world, "/indexes/promote", 404, file="demo-1.0-py3-none-any.whl", **{**sent, "source": "x"})
+
+
+def test_documentation_that_stands_in_the_way_is_left_behind(promoting):
+    world = promoting
+    make(world, "writer/stable", volatile="False")
+    services, project = world.services, ProjectName("demo")
+    writer = services.authenticator.identify("writer", "writer-pw")
+    for index in (DEV, "writer/stable"):
+        with services.storage.spool() as spool:
+            spool.write(zip_bytes({"index.html": index.encode()}))
+            services.attachments.add_docs(IndexName.parse(index), project, "1.0", spool, writer, Author("writer"))
+    form = promote_form(world, f"/project/demo/1.0/?index={DEV}")
+    form["target"] = "writer/stable"
+    assert "leave it behind" in text(form.submit(headers=HTML, status=409))
+    form["no_docs"] = True
+    assert "Copied to writer/stable" in text(form.submit(headers=HTML, status=200))
 
 
 @pytest.mark.parametrize("word", ["indexes"])

@@ -24,6 +24,7 @@ class Order:
     version: str
     filenames: tuple[str, ...]
     move: bool
+    docs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Promoting:
     def promote(self, order: Order, identity: Identity, author: Author) -> Result:
         """Do it, or tell why nothing was done."""
         request = PromotionRequest(
-            order.source, order.target, order.project, order.version, order.filenames, order.move
+            order.source, order.target, order.project, order.version, order.filenames, order.move, order.docs
         )
         try:
             return Result(order, self._promotion.promote(request, identity, author))

@@ -172,4 +172,5 @@ def _order(form: Form) -> Order:
         form.text("version"),
         tuple(form.every("file")),
         form.text("move") == "yes",
+        form.text("no_docs") != "yes",
     )
