@@ -1,0 +1,102 @@
+"""A mirror is shown to those who may read it there, whoever stands on it: by its page, its files and its list of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pypicloud_lite.testing.artifacts import build_wheel
+from pypicloud_lite.testing.upstream_server import FakeIndex
+from pypicloud_lite.testing.world import JSON, MovingClock, World
+
+DEMO, OWN = build_wheel("demo", "1.0"), build_wheel("demo", "0.1")
+AUTHENTICATED = {"pypi.default_read": "authenticated"}
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+def make(make_world: Make, upstream_index: FakeIndex, clock: MovingClock) -> Make:
+    """A world whose mirror ``root/m``, made with the given options, is over the upstream, which has ``demo``."""
+    upstream_index.add("demo", DEMO.filename, DEMO.data)
+
+    def made(settings: dict[str, str], **options: Any) -> World:
+        place = upstream_index.url.partition("://")[2]
+        world = make_world({"index.mirror_hosts": place, **settings}, clock=clock)
+        world.services.first_rebuild().settle_trivial()
+        define(world, "root/m", "admin", type="mirror", mirror_url=upstream_index.index, **options)
+        return world
+
+    return made
+
+
+def define(world: World, name: str, user: str, **options: Any) -> None:
+    world.send("PUT", f"/{name}", user, 200, options, Accept="application/json")
+
+
+def names(world: World, path: str, user: str | None, status: int = 200) -> list[str]:
+    answer = world.get(path, user, status, Accept=JSON)
+    return [one["name"] for one in answer.json["projects"]] if status == 200 else []
+
+
+def files(world: World, path: str, user: str | None) -> list[str]:
+    return [one["filename"] for one in world.get(path, user, Accept=JSON).json["files"]]
+
+
+def test_who_stands_on_a_hidden_mirror_sees_nothing_of_it_and_has_nothing_asked(
+    make: Make, upstream_index: FakeIndex
+) -> None:
+    world = make(AUTHENTICATED, acl_read="writer")
+    define(world, "outsider/p", "outsider", bases="root/m")
+    for path in ("/root/m/+simple/demo/", "/outsider/p/+simple/demo/", "/project/demo/?index=outsider/p"):
+        world.get(path, "outsider", 404, Accept="text/html")
+    world.get("/outsider/p/demo", "outsider", 404, Accept="application/json")
+    assert upstream_index.paths() == []
+    # The same index, to who may read the mirror.
+    assert files(world, "/outsider/p/+simple/demo/", "writer") == [DEMO.filename]
+    # What is known of it by now is not shown either, nor that a private name hides anything of it.
+    world.get("/outsider/p/+simple/demo/", "outsider", 404)
+    world.upload(OWN, "outsider", path="/outsider/p/")
+    assert files(world, "/outsider/p/+simple/demo/", "outsider") == [OWN.filename]
+    for user, is_told in (("outsider", False), ("writer", True)):
+        shown = world.get("/project/demo/?index=outsider/p", user, Accept="text/html").text
+        assert ("its mirror is not asked for it" in shown) is is_told
+
+
+def test_a_private_name_hides_what_a_mirror_has_from_those_who_may_read_it(make: Make) -> None:
+    world = make(AUTHENTICATED, acl_read="writer")
+    define(world, "writer/dev", "writer", bases="root/m")
+    world.upload(OWN, path="/writer/dev/")
+    assert files(world, "/writer/dev/+simple/demo/", "writer") == [OWN.filename]
+
+
+def test_a_mirror_is_asked_for_those_whom_its_own_rules_let(make: Make, upstream_index: FakeIndex) -> None:
+    world = make({**AUTHENTICATED, "pypi.cache_update": "staff"})
+    define(world, "outsider/p", "outsider", bases="root/m")
+    world.get("/outsider/p/+simple/demo/", "outsider", 404)
+    assert upstream_index.paths() == []
+
+
+def test_list_of_a_hidden_mirror_is_nobodys_business(make: Make) -> None:
+    world = make({"pypi.default_read": "everyone"}, acl_read="writer")
+    assert names(world, "/root/m/+simple/", "writer") == ["demo"]
+    for path in ("/root/m/+simple/", "/root/m/", "/root/m/+simple/demo/"):
+        world.get(path, None, 401)
+        world.get(path, "outsider", 404)
+
+
+def test_list_of_a_mirror_for_everybody_is_for_everybody(make: Make) -> None:
+    world = make({"pypi.default_read": "staff"}, acl_read=":ANONYMOUS:")
+    assert names(world, "/root/m/+simple/", "reader") == ["demo"]
+    assert names(world, "/root/m/+simple/", None) == ["demo"]
+    assert files(world, "/root/m/+simple/demo/", "reader") == [DEMO.filename]
+    world.get("/root/m/+simple/demo/", None, 401)  # which nobody had fetched yet
+
+
+def test_list_of_a_mirror_without_readers_of_its_own_follows_the_default(make: Make) -> None:
+    world = make({"pypi.default_read": "staff"})
+    for user in ("reader", "outsider"):
+        assert names(world, "/root/m/+simple/", user) == ["demo"]
+    world.get("/root/m/+simple/", None, 401)
