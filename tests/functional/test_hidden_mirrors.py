@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.testing.artifacts import build_wheel
 from pypicloud_lite.testing.upstream_server import FakeIndex
-from pypicloud_lite.testing.world import JSON, MovingClock, World
+from pypicloud_lite.testing.world import JSON, MovingClock, World, basic
 
 DEMO, OWN = build_wheel("demo", "1.0"), build_wheel("demo", "0.1")
 AUTHENTICATED = {"pypi.default_read": "authenticated"}
@@ -100,3 +102,53 @@ def test_list_of_a_mirror_without_readers_of_its_own_follows_the_default(make: M
     for user in ("reader", "outsider"):
         assert names(world, "/root/m/+simple/", user) == ["demo"]
     world.get("/root/m/+simple/", None, 401)
+
+
+@pytest.mark.parametrize("whitelist", ["demo", "*"])
+def test_what_a_whitelisted_name_lists_can_be_downloaded(
+    make: Make, wait_for: Callable[..., None], set_status: Callable[..., None], whitelist: str
+) -> None:
+    world = make(AUTHENTICATED)
+    world.upload(OWN)
+    define(world, "writer/dev", "writer", bases="root/m", mirror_whitelist=whitelist)
+    (listed,) = world.get("/writer/dev/+simple/demo/", Accept=JSON).json["files"]
+    path = "/" + listed["url"].removeprefix("../../../../")
+    shown = world.get("/writer/dev/demo", Accept="application/json").json["result"]["1.0"]
+    link = shown["+links"][0]["href"].partition("localhost")[2]
+    # As it comes, and when it is here.
+    for _ in range(2):
+        assert world.get(path).body == world.get(link).body == DEMO.data
+        assert world.get(path + ".metadata").status_int == 200
+        wait_for(lambda: _is_kept(world))
+    # The name is ours all the same: at the addresses of the mirror there is no page of it, nor in others.
+    world.get("/root/m/+simple/demo/", status=404)
+    define(world, "writer/other", "writer", bases="root/m")
+    world.get("/writer/other/+simple/demo/", status=404)
+    headers = {"Authorization": basic("admin")}
+    form = {"action": "refresh", "project": "demo", "index": "root/m"}
+    world.app.post("/manage/mirror", form, headers=headers, status=303)
+    set_status(world, "demo", ProjectStatus.QUARANTINED)
+    for gone in (path, link):
+        world.get(gone, status=404)
+    assert files(world, "/writer/dev/+simple/demo/", "reader") == []
+    set_status(world, "demo", ProjectStatus.ACTIVE)
+    world.send("PATCH", "/writer/dev", "writer", 200, ["mirror_whitelist="], Accept="application/json")
+    for gone in (path, link, path + ".metadata"):
+        world.get(gone, status=404)
+
+
+def test_a_whitelist_elsewhere_shows_nothing_in_the_default_index(make_mirror: Make, upstream_index: FakeIndex) -> None:
+    upstream_index.add("demo", DEMO.filename, DEMO.data)
+    world = make_mirror(pypi__default_read="authenticated")
+    world.upload(OWN)
+    define(world, "writer/dev", "writer", bases="root/pypi", mirror_whitelist="demo")
+    for path in (f"/packages/root/main/demo/{DEMO.filename}", f"/packages/{DEMO.filename}"):
+        world.get(path, status=404)
+    assert upstream_index.paths() == []
+    assert world.get(f"/packages/root/pypi/demo/{DEMO.filename}").body == DEMO.data
+    assert files(world, "/simple/demo/", "reader") == [OWN.filename]
+
+
+def _is_kept(world: World) -> bool:
+    with world.services.catalog.read() as catalog:
+        return bool(catalog.files(IndexName("root", "m"), ProjectName("demo")))
