@@ -34,8 +34,8 @@ class Resolved:
     """One project of one index. ``holders`` are the stages that have it and show it to the caller, in order.
 
     ``hides_mirrors``: a stage of the chain has the name, or keeps it, whoever may see that, and keeps out mirrors that
-    the caller may read in. ``withheld`` is the project of the index itself, or of the default one,
-    where it is quarantined: then nothing at all is shown.
+    the caller may read in. ``withheld`` is the project of the index itself, or of the default one where that is in the
+    chain and the caller may read it there, in quarantine: then nothing at all is shown.
     """
 
     chain: Chain
@@ -90,7 +90,7 @@ class Resolver:
             raise still_rebuilding(self._gate, identity, name, index)
         visible = [one for one in held if self._is_visible(identity, one, index)]
         ruling = {index, found.definitions.default}
-        withheld = next((one for one in found.records if one.index in ruling and _is_quarantined(one)), None)
+        withheld = next((one for one in visible if one.index in ruling and _is_quarantined(one)), None)
         hides = bool(mirrors and held and not shown)
         return Resolved(found.chain, name, visible, shown, hides_mirrors=hides, withheld=withheld)
 
@@ -133,8 +133,13 @@ class Resolver:
         mirrors: Sequence[Mirror],
         held: Sequence[ProjectRecord],
     ) -> list[Shown]:
-        """Private hides public: a name of the chain, and of the default index, unless it is whitelisted."""
+        """Private hides public: a name of the chain, and of the default index, unless it is whitelisted.
+
+        One that is quarantined in the default index is not looked for elsewhere by anybody.
+        """
         shown: list[Shown] = []
+        if any(one.index == found.definitions.default and _is_quarantined(one) for one in found.records):
+            return shown
         built_in = self._mirrors.built_in
         showing = built_in.showing
         chain, index = found.chain, found.chain.index
