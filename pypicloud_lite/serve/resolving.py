@@ -143,8 +143,14 @@ class Resolver:
         built_in = self._mirrors.built_in
         showing = built_in.showing
         chain, index = found.chain, found.chain.index
-        if chain.asks_mirrors(name, is_private=bool(found.records) and not showing.merges(name)):
-            for mirror in mirrors:
+        # What is merged is so in the default index and with the built-in mirror alone.
+        merged = (
+            {built_in.index}
+            if showing.merges(name) and index.name in {found.definitions.default, built_in.index}
+            else set()
+        )
+        for mirror in mirrors:
+            if chain.asks_mirrors(name, is_private=bool(found.records) and mirror.index not in merged):
                 may_ask = self._gate.allows(identity, Permission.FILL_CACHE, name, mirror.index)
                 shown.append(Shown(mirror, mirror.showing.show_mirror(name), may_ask))
         if index.is_default and built_in.index not in chain.mirrors and self._may_know_of(found, identity, built_in):

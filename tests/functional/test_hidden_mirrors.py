@@ -151,3 +151,36 @@ def test_a_whitelist_elsewhere_shows_nothing_in_the_default_index(make_mirror: M
 def _is_kept(world: World) -> bool:
     with world.services.catalog.read() as catalog:
         return bool(catalog.files(IndexName("root", "m"), ProjectName("demo")))
+
+
+@pytest.mark.parametrize("settings", [{"pypi__always_show_upstream": "true"}, {"mirror__merge": "de*"}], ids=str)
+@pytest.mark.parametrize("fallback", ["none", "cache"])
+def test_what_the_default_index_merges_is_private_in_every_other(
+    make_mirror: Make, upstream_index: FakeIndex, fallback: str, settings: dict[str, str]
+) -> None:
+    upstream_index.add("demo", DEMO.filename, DEMO.data)
+    place = upstream_index.url.partition("://")[2]
+    world = make_mirror(fallback, mirror__enabled="true", index__mirror_hosts=place, **settings)
+    define(world, "root/m", "admin", type="mirror", mirror_url=upstream_index.index)
+    define(world, "writer/dev", "writer", bases="root/pypi,root/m")
+    define(world, "writer/above", "writer", bases="writer/dev,root/main")
+    world.upload(OWN)
+    world.upload(OWN, path="/writer/dev/")
+    for name in ("writer/dev", "writer/above"):
+        assert files(world, f"/{name}/+simple/demo/", "reader") == [OWN.filename]
+    for gone in ("/root/m/+simple/demo/", f"/packages/root/m/demo/{DEMO.filename}"):
+        world.get(gone, status=404)
+    assert upstream_index.paths() == []
+    # The default index shows both, also where its definition names the mirror; but of no other.
+    if fallback == "cache":
+        assert files(world, "/simple/demo/", "reader") == [OWN.filename, DEMO.filename]
+    world.send("PATCH", "/root/main", "admin", 200, ["bases=root/m,root/pypi"], Accept="application/json")
+    places = [one["url"].partition("/demo/")[0] for one in world.get("/simple/demo/", Accept=JSON).json["files"]]
+    assert places == ["../../packages/root/main", "../../packages/root/pypi"]
+    assert world.get(f"/packages/root/pypi/demo/{DEMO.filename}").body == DEMO.data
+
+
+def test_merging_everything_is_warned_of_under_every_fallback(make_mirror: Make) -> None:
+    for fallback, settings in (("none", {"mirror__enabled": "true"}), ("cache", {})):
+        world = make_mirror(fallback, pypi__always_show_upstream="true", **settings)
+        assert any("pypi.always_show_upstream" in line for line in world.services.warnings)
