@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import ANONYMOUS, Identity, Permission
+from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.definitions import Chain
@@ -81,9 +81,10 @@ class ProjectLookup:
     def refresh(self, index: IndexName, name: ProjectName) -> None:
         """Have each mirror of the index asked anew when somebody wants the project next; nobody is asked now.
 
-        For anybody: the devpi client sends no login with it. Nothing is told, and what is known stays.
+        For anybody: the devpi client sends no login with it. Nothing is told, not even whether there is such an index,
+        and what is known stays.
         """
-        for mirror in filter(None, map(self._resolver.mirror_of, self._resolver.chain(ANONYMOUS, index).mirrors)):
+        for mirror in self._resolver.mirrors(index):
             mirror.pages.expire(name)
 
     def _mirrored(self, identity: Identity, resolved: Resolved, *, has_own: bool) -> list[Mirrored]:

@@ -59,9 +59,12 @@ class Resolver:
         self._gate = gate
         self._mirrors = mirrors
 
-    def mirror_of(self, index: IndexName) -> Mirror | None:
-        """The mirror of that name; see :meth:`Mirrors.of`."""
-        return self._mirrors.of(index)
+    def mirrors(self, index: IndexName) -> Sequence[Mirror]:
+        """Those whose files the index could show; none where there is no such index."""
+        return self._of(self._registry.now().chain(index))
+
+    def _of(self, chain: Chain | None) -> list[Mirror]:
+        return [] if chain is None else [found for found in map(self._mirrors.of, chain.mirrors) if found is not None]
 
     def chain(
         self, identity: Identity, index: IndexName, reader: CatalogReader | None = None, revision: int = 0
@@ -121,7 +124,7 @@ class Resolver:
         """The mirrors of the chain that the caller may read in: the others are as if they were not there."""
         return [
             mirror
-            for mirror in filter(None, map(self.mirror_of, found.chain.mirrors))
+            for mirror in self._of(found.chain)
             if self._gate.allows(identity, Permission.READ, name, mirror.index)
         ]
 

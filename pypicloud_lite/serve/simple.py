@@ -149,7 +149,7 @@ class SimpleApi:
             return self._cache.get(("files", index, self._gate.view_key(identity)), revision, draw)
 
     def projects(self, identity: Identity, index: IndexName, form: Representation) -> Page:
-        """The list of projects that the caller may read; never a refusal, an empty list at worst.
+        """The list of projects that the caller may read; an empty list at worst, of an index that he may know of.
 
         Those of all stages of the index; what mirrors have is not listed. Its serial is the highest of what it shows:
         one that hidden projects raise would tell of them. A quarantined project is not in it: what lists no files is
@@ -158,6 +158,8 @@ class SimpleApi:
         with self._catalog.read(snapshot=False) as catalog:
             state = catalog.state()
             chain = self._resolver.chain(identity, index, catalog, state.definitions)
+            if not self._gate.may_know_of(identity, index):
+                raise self._gate.unknown_index(identity, index)
 
             def draw() -> Page:
                 may_read = {stage: self._gate.readable(identity, stage) for stage in chain.stages}
