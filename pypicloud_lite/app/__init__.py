@@ -179,6 +179,9 @@ def _mount_named(add: Callable[..., None], simple: SimpleViews) -> None:
     for path in (f"/{INDEX}/+simple/", f"/{INDEX}/simple/"):
         add(f"lists.named {path}", path, GET=simple.named_projects)
         add(f"project.named {path}", f"{path}{PROJECT}/", GET=simple.project)
+    # Below simple/ they are a project of that name, and its releases, to the devpi client.
+    add("lists.named.bare", f"/{INDEX}/+simple", GET=simple.named_projects)
+    add("project.named.bare", f"/{INDEX}/+simple/{PROJECT}", GET=simple.add_slash)
 
 
 def _mount_descriptions(add: Callable[..., None], views: DescriptionViews) -> None:

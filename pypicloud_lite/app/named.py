@@ -35,7 +35,7 @@ def mount_named(
         ProjectViews(
             ProjectServices(services.lookup, services.catalog, services.removals, services.attachments),
             identity,
-            simple.project,
+            simple.named_project,
             files.by_digest,
             api,
         ),

@@ -97,7 +97,7 @@ def refresh(config: Path | None, *, names: tuple[str, ...], everything: bool, in
         for project in wanted:
             before = mirror.pages.known(project)
             try:
-                if _is_ours(operator, mirror, project) and not mirror.showing.merges(project):
+                if _is_ours(operator, mirror, project) and not _is_let_in(operator, mirror, project):
                     raise NotFound("it is ours: the index upstream is not asked for it")
                 seen = mirror.pages.refresh(project)
             except PpcError as error:
@@ -198,6 +198,11 @@ def _is_ours(operator: Operator, mirror: Mirror, project: ProjectName) -> bool:
         found = mirror.ours.find(catalog, project)
     found.require_known()
     return found.record is not None
+
+
+def _is_let_in(operator: Operator, mirror: Mirror, project: ProjectName) -> bool:
+    """Whether the index upstream is asked for it though there is a project of that name here."""
+    return mirror.showing.merges(project) or operator.services.mirrors.whitelists(project)
 
 
 for command in (prefetch, check):

@@ -11,7 +11,7 @@ from pypicloud_lite.indexes.definitions import Definitions
 from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.kernel.errors import NotFound
-from pypicloud_lite.kernel.names import IndexName
+from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.ours import Ours
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import MIRROR_INDEX
@@ -64,6 +64,10 @@ class Mirrors:
         if found is None:
             raise NotFound(f"There is no mirror index {index} here: check its name")
         return found
+
+    def whitelists(self, project: ProjectName) -> bool:
+        """Whether any index lists what mirrors have beside what is here of that name; one query a request at most."""
+        return self._registry.now().whitelists(project)
 
     @property
     def built_in(self) -> Mirror:

@@ -66,8 +66,8 @@ class MirrorSettings(Settings):
         default=False,
         alias="pypi.always_show_upstream",
         description=(
-            "Show the upstream's files beside our own of the same project. Whoever takes a name there can then put a "
-            "newer version before everybody here: name single projects in mirror.merge instead"
+            "Show the upstream's files beside those of the default index of the same project. Whoever takes a name "
+            "there can then put a newer version before everybody here: name single projects in mirror.merge instead"
         ),
     )
     disallow_fallback: Words = Field(
@@ -84,7 +84,10 @@ class MirrorSettings(Settings):
     merge: Words = Field(
         default=(),
         alias="mirror.merge",
-        description="Projects (names with * and ?) whose files here and upstream are shown together, as far as allowed",
+        description=(
+            "Projects (names with * and ?) whose files in the default index and upstream are shown together, as far as "
+            "allowed. For another index: mirror_whitelist"
+        ),
     )
     freshness: Duration = Field(
         default=600, ge=1, alias="mirror.freshness", description="How long a project's page is believed unasked"
@@ -149,7 +152,7 @@ class MirrorSettings(Settings):
 
     @property
     def shows_upstream(self) -> bool:
-        """Whether files here and upstream are shown together, of all projects or of some."""
+        """Whether files here and upstream are shown together by ``pypi.fallback``, of all projects or of some."""
         return self.fallback is not Fallback.NONE and (self.merges_everything or bool(self.merge))
 
     @property
@@ -160,12 +163,13 @@ class MirrorSettings(Settings):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is understood and dangerous."""
-        if self.fallback is Fallback.NONE or not self.merges_everything:
+        # Whatever the fallback is: the default index may have the mirror among its bases.
+        if not self.merges_everything:
             return ()
         return (
             (
-                "pypi.always_show_upstream: projects of yours are shown together with files that anybody may publish "
-                "upstream under the same name, and installers take the highest version. Name in "
+                "pypi.always_show_upstream: projects of the default index are shown together with files that anybody "
+                "may publish upstream under the same name, and installers take the highest version. Name in "
                 "pypi.disallow_fallback what is yours alone, or list the few to merge in mirror.merge"
             ),
         )

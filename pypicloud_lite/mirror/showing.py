@@ -48,8 +48,9 @@ class Showing:
         return self._is_defined or self._settings.is_on
 
     def merges(self, project: ProjectName) -> bool:
-        """Whether our own files of a project do not hide the upstream's."""
-        return self._settings.merges_everything or project in self._merged
+        """Whether files of the default index do not hide the upstream's; of the built-in mirror alone, and there."""
+        is_merged = self._settings.merges_everything or project in self._merged
+        return self._index == MIRROR_INDEX and is_merged
 
     def show_mirror(self, project: ProjectName) -> Show:
         """What the mirror itself shows of a project whose name is not ours."""
@@ -73,32 +74,3 @@ class Showing:
                 return Show.LINKS if is_ours else Show.REDIRECT
             case Fallback.CACHE | Fallback.MIRROR:
                 return Show.FILES
-
-
-class NamedShowing(Showing):
-    """Of a mirror that is named by a definition: it is there, whatever the settings of the built-in one say."""
-
-    def __init__(self, settings: MirrorSettings, default: IndexName, *, direct: bool) -> None:
-        super().__init__(settings, default)
-        self._direct = direct
-
-    @property
-    def is_on(self) -> bool:
-        """It is."""
-        return True
-
-    @property
-    def has_index(self) -> bool:
-        """It has."""
-        return True
-
-    def show_mirror(self, project: ProjectName) -> Show:
-        """Its files under our addresses, or ``direct`` under the upstream's."""
-        if not self._curation.asks_for(project):
-            return Show.NOTHING
-        return Show.LINKS if self._direct else Show.FILES
-
-    def show(self, index: IndexName, project: ProjectName, *, is_ours: bool) -> Show:
-        """As :meth:`show_mirror`, for a name that is not ours."""
-        hidden = index == self._default or (is_ours and not self.merges(project))
-        return Show.NOTHING if hidden else self.show_mirror(project)

@@ -67,11 +67,13 @@ class MirroredDownloads:
         project = self._project(identity, index, spelling, name) if mirror.showing.is_on else None
         if project is None:
             return None
+        # At the mirror's own addresses: a whitelist says nothing of what another index shows as its own.
+        is_let_in = index == mirror.index and self._mirrors.whitelists(project)
         with self._catalog.read(snapshot=False) as catalog:
             if spelling is None and name.isascii() and catalog.file(self._default, name) is not None:
                 # It is ours, whatever else its name could be read as.
                 return None
-            if not self._shows(catalog, mirror, index, project):
+            if not self._shows(catalog, mirror, index, project, is_let_in=is_let_in):
                 return None
             record = catalog.file(mirror.index, name) if name.isascii() else None
         if index != mirror.index and self._is_here(record, project):
@@ -93,13 +95,19 @@ class MirroredDownloads:
             return None
         return project if self._gate.allows(identity, Permission.READ, project, index) else None
 
-    def _shows(self, catalog: CatalogReader, mirror: Mirror, index: IndexName, project: ProjectName) -> bool:
-        """Whether the index shows the upstream's files of a project as its own; never what may be ours."""
+    @staticmethod
+    def _shows(
+        catalog: CatalogReader, mirror: Mirror, index: IndexName, project: ProjectName, *, is_let_in: bool
+    ) -> bool:
+        """Whether the index shows the upstream's files of a project as its own; never what may be ours.
+
+        ``is_let_in``: that there is a project of that name here does not keep them out.
+        """
         found = mirror.ours.find(catalog, project)
         ours = found.record
         if found.may_still_come or (ours is not None and ours.status is ProjectStatus.QUARANTINED):
             return False
-        return mirror.showing.show(index, project, is_ours=ours is not None) is Show.FILES
+        return mirror.showing.show(index, project, is_ours=ours is not None and not is_let_in) is Show.FILES
 
     def open(self, coming: Coming) -> TransferReader:
         """The file from its first byte on, as it comes; see :meth:`Mirror.open`."""
@@ -117,7 +125,10 @@ class MirroredDownloads:
         mirror.check_cached(record)
         with self._catalog.read(snapshot=False) as catalog:
             ours = catalog.project(self._default, record.project)
-        if ours is not None and not mirror.showing.merges(record.project):
+        if ours is None:
+            return
+        is_let_in = mirror.showing.merges(record.project) or self._mirrors.whitelists(record.project)
+        if not is_let_in or ours.status is ProjectStatus.QUARANTINED:
             raise self._downloads.missing(record.filename.value)
 
     def hit(self, record: FileRecord) -> None:

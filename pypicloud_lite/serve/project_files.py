@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pypicloud_lite.access.gate import Gate
-from pypicloud_lite.access.model import ANONYMOUS, Identity, Permission
+from pypicloud_lite.access.model import Identity, Permission
 from pypicloud_lite.catalog.model import FileRecord, ProjectRecord
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.indexes.definitions import Chain
@@ -38,7 +38,7 @@ class Mirrored:
 class ProjectFiles:
     """One project of one index: what stages have, in order, then what mirrors list.
 
-    ``hides_mirrors``: there are mirrors, and a name of ours hides what they have.
+    ``hides_mirrors``: there are mirrors that the caller may read in, and a name of ours hides what they have.
     """
 
     chain: Chain
@@ -76,21 +76,21 @@ class ProjectLookup:
             files = catalog.files_of(holders)
         held = [Held(one, [file for file in files[one.index] if file.is_listed]) for one in holders]
         mirrored = self._mirrored(identity, resolved, has_own=bool(held)) if asks else []
-        hides = bool(resolved.chain.mirrors) and resolved.is_private and not resolved.mirrors
-        return ProjectFiles(resolved.chain, name, held, mirrored, hides)
+        return ProjectFiles(resolved.chain, name, held, mirrored, resolved.hides_mirrors)
 
     def refresh(self, index: IndexName, name: ProjectName) -> None:
         """Have each mirror of the index asked anew when somebody wants the project next; nobody is asked now.
 
-        For anybody: the devpi client sends no login with it. Nothing is told, and what is known stays.
+        For anybody: the devpi client sends no login with it. Nothing is told, not even whether there is such an index,
+        and what is known stays.
         """
-        for mirror in filter(None, map(self._resolver.mirror_of, self._resolver.chain(ANONYMOUS, index).mirrors)):
+        for mirror in self._resolver.mirrors(index):
             mirror.pages.expire(name)
 
     def _mirrored(self, identity: Identity, resolved: Resolved, *, has_own: bool) -> list[Mirrored]:
         if all(one.show is Show.REDIRECT for one in resolved.mirrors):
             return []
-        asked = Asked.all(self._gate, identity, resolved)
+        asked = Asked.all(resolved)
         if not asked.listings and not has_own:
             if asked.error is not None:
                 raise asked.error

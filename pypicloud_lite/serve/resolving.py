@@ -22,25 +22,27 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What of one mirror is shown."""
+    """What of one mirror is shown; ``may_ask``: the caller may have it asked."""
 
     mirror: Mirror
     show: Show
+    may_ask: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """One project of one index. ``holders`` are the stages that have it and show it to the caller, in order.
 
-    ``is_private``: a stage of the chain has the name, or keeps it, whoever may see that. ``withheld`` is the project of
-    the index itself, or of the default one, where it is quarantined: then nothing at all is shown.
+    ``hides_mirrors``: a stage of the chain has the name, or keeps it, whoever may see that, and keeps out mirrors that
+    the caller may read in. ``withheld`` is the project of the index itself, or of the default one where that is in the
+    chain and the caller may read it there, in quarantine: then nothing at all is shown.
     """
 
     chain: Chain
     name: ProjectName
     holders: Sequence[ProjectRecord]
     mirrors: Sequence[Shown]
-    is_private: bool
+    hides_mirrors: bool
     withheld: ProjectRecord | None = None
 
     @property
@@ -57,9 +59,12 @@ class Resolver:
         self._gate = gate
         self._mirrors = mirrors
 
-    def mirror_of(self, index: IndexName) -> Mirror | None:
-        """The mirror of that name; see :meth:`Mirrors.of`."""
-        return self._mirrors.of(index)
+    def mirrors(self, index: IndexName) -> Sequence[Mirror]:
+        """Those whose files the index could show; none where there is no such index."""
+        return self._of(self._registry.now().chain(index))
+
+    def _of(self, chain: Chain | None) -> list[Mirror]:
+        return [] if chain is None else [found for found in map(self._mirrors.of, chain.mirrors) if found is not None]
 
     def chain(
         self, identity: Identity, index: IndexName, reader: CatalogReader | None = None, revision: int = 0
@@ -82,13 +87,15 @@ class Resolver:
         found = self._read(reader, identity, index, name)
         stages = frozenset(found.chain.stages)
         held = [one for one in found.records if one.index in stages]
-        shown = self._shown(found, name, held)
+        mirrors = self._readable(found, identity, name)
+        shown = self._shown(found, identity, name, mirrors, held)
         if shown and not found.records and not found.is_whole:
             raise still_rebuilding(self._gate, identity, name, index)
         visible = [one for one in held if self._is_visible(identity, one, index)]
         ruling = {index, found.definitions.default}
-        withheld = next((one for one in found.records if one.index in ruling and _is_quarantined(one)), None)
-        return Resolved(found.chain, name, visible, shown, is_private=bool(held), withheld=withheld)
+        withheld = next((one for one in visible if one.index in ruling and _is_quarantined(one)), None)
+        hides = bool(mirrors and held and not shown)
+        return Resolved(found.chain, name, visible, shown, hides_mirrors=hides, withheld=withheld)
 
     def _read(self, reader: CatalogReader, identity: Identity, index: IndexName, name: ProjectName) -> _Read:
         definitions = self._registry.known() or self._registry.read(reader)
@@ -113,22 +120,50 @@ class Resolver:
         """What a base has is shown to those who may read it there."""
         return record.index == index or self._gate.allows(identity, Permission.READ, record.name, record.index)
 
-    def _shown(self, found: _Read, name: ProjectName, held: Sequence[ProjectRecord]) -> list[Shown]:
-        """Private hides public: a name of the chain, and of the default index, unless it is whitelisted."""
+    def _readable(self, found: _Read, identity: Identity, name: ProjectName) -> list[Mirror]:
+        """The mirrors of the chain that the caller may read in: the others are as if they were not there."""
+        return [
+            mirror
+            for mirror in self._of(found.chain)
+            if self._gate.allows(identity, Permission.READ, name, mirror.index)
+        ]
+
+    def _shown(
+        self,
+        found: _Read,
+        identity: Identity,
+        name: ProjectName,
+        mirrors: Sequence[Mirror],
+        held: Sequence[ProjectRecord],
+    ) -> list[Shown]:
+        """Private hides public: a name of the chain, and of the default index, unless it is whitelisted.
+
+        One that is quarantined in the default index is not looked for elsewhere by anybody.
+        """
         shown: list[Shown] = []
+        if any(one.index == found.definitions.default and _is_quarantined(one) for one in found.records):
+            return shown
         built_in = self._mirrors.built_in
         showing = built_in.showing
         chain, index = found.chain, found.chain.index
-        if chain.asks_mirrors(name, is_private=bool(found.records) and not showing.merges(name)):
-            for mirror in filter(None, map(self.mirror_of, chain.mirrors)):
-                how = mirror.showing.show_mirror(name)
-                if how is not Show.NOTHING:
-                    shown.append(Shown(mirror, how))
-        if index.is_default and built_in.index not in chain.mirrors:
-            how = showing.show(index.name, name, is_ours=bool(held))
-            if how is not Show.NOTHING:
-                shown.append(Shown(built_in, how))
-        return shown
+        # What is merged is so in the default index and with the built-in mirror alone.
+        merged = (
+            {built_in.index}
+            if showing.merges(name) and index.name in {found.definitions.default, built_in.index}
+            else set()
+        )
+        for mirror in mirrors:
+            if chain.asks_mirrors(name, is_private=bool(found.records) and mirror.index not in merged):
+                may_ask = self._gate.allows(identity, Permission.FILL_CACHE, name, mirror.index)
+                shown.append(Shown(mirror, mirror.showing.show_mirror(name), may_ask))
+        if index.is_default and built_in.index not in chain.mirrors and self._may_know_of(found, identity, built_in):
+            may_ask = self._gate.allows(identity, Permission.FILL_CACHE, name, index.name)
+            shown.append(Shown(built_in, showing.show(index.name, name, is_ours=bool(held)), may_ask))
+        return [one for one in shown if one.show is not Show.NOTHING]
+
+    def _may_know_of(self, found: _Read, identity: Identity, built_in: Mirror) -> bool:
+        """Whether the caller may know of the mirror behind the default index; nothing says who may where it is off."""
+        return found.definitions.get(built_in.index) is None or self._gate.may_know_of(identity, built_in.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class SimpleApi:
     def _merged(self, identity: Identity, resolved: Resolved, form: Representation, root: str) -> Answer:
         """Our own files, where there are some, and the mirrors'; for no longer than one is asked is a scope open."""
         name, holders = resolved.name, resolved.with_files
-        seen = Asked.all(self._gate, identity, resolved)
+        seen = Asked.all(resolved)
         listings = seen.listings
         if not listings and not holders:
             if seen.error is not None:
@@ -100,8 +100,8 @@ class SimpleApi:
             page = ProjectPage.merged(name, holders, self._files(holders), reads)
             return Page.of(_written(page, form, root), page.serial)
 
-        shown = tuple((one.mirror.index, one.show) for one in resolved.mirrors)
-        key = ("merged", resolved.chain.index.name, name, form is Representation.JSON, root, shown, seen.may_ask)
+        shown = tuple((one.mirror.index, one.show, one.may_ask) for one in resolved.mirrors)
+        key = ("merged", resolved.chain.index.name, name, form is Representation.JSON, root, shown)
         revision = (_revisions(holders), tuple(listing.key for listing in listings))
         page = self._cache.get((*key, *_ids(holders)), revision, draw)
         return Answer(page, seen.worst, seen.error is not None and not listings, seen.came_by)
@@ -121,15 +121,14 @@ class SimpleApi:
     def upstream_names(self, identity: Identity, index: IndexName) -> tuple[int, Iterator[str]] | None:
         """A number that changes with a mirror's list of projects, and the list; see :meth:`Mirror.listed_names`.
 
-        None where the index is no mirror.
+        None where the index is no mirror. For who may read there: the names are not asked for one by one.
         """
         chain = self._resolver.chain(identity, index)
         mirror = self._mirrors.of(index) if chain.index.is_mirror else None
         if mirror is None:
             return None
-        if not self._gate.may_read_somewhere(identity, index) and identity.is_authenticated:
+        if not self._gate.may_read_somewhere(identity, index):
             raise self._gate.unknown_index(identity, index)
-        self._gate.require_login_where_private(identity)
         return mirror.listed_names(may_ask=self._gate.may_fill_cache(identity, index))
 
     def files(self, identity: Identity, index: IndexName) -> Page:
@@ -150,7 +149,7 @@ class SimpleApi:
             return self._cache.get(("files", index, self._gate.view_key(identity)), revision, draw)
 
     def projects(self, identity: Identity, index: IndexName, form: Representation) -> Page:
-        """The list of projects that the caller may read; never a refusal, an empty list at worst.
+        """The list of projects that the caller may read; an empty list at worst, of an index that he may know of.
 
         Those of all stages of the index; what mirrors have is not listed. Its serial is the highest of what it shows:
         one that hidden projects raise would tell of them. A quarantined project is not in it: what lists no files is
@@ -159,6 +158,8 @@ class SimpleApi:
         with self._catalog.read(snapshot=False) as catalog:
             state = catalog.state()
             chain = self._resolver.chain(identity, index, catalog, state.definitions)
+            if not self._gate.may_know_of(identity, index):
+                raise self._gate.unknown_index(identity, index)
 
             def draw() -> Page:
                 may_read = {stage: self._gate.readable(identity, stage) for stage in chain.stages}
@@ -187,26 +188,25 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the mirrors of a project answered. ``may_ask``: the caller may have them asked."""
+    """What the mirrors of a project answered. ``may_ask``: the caller may have all of them asked."""
 
     answers: Sequence[Answered]
     may_ask: bool
     error: UpstreamError | CameRound | None
 
     @classmethod
-    def all(cls, gate: Gate, identity: Identity, resolved: Resolved) -> Self:
+    def all(cls, resolved: Resolved) -> Self:
         """Ask each, where the caller may; what one of them does not answer does not keep the others from it."""
         answers, error = [], None
-        may_ask = gate.allows(identity, Permission.FILL_CACHE, resolved.name, resolved.chain.index.name)
         for one in resolved.mirrors:
             try:
-                listing = one.mirror.listing(resolved.name, may_ask=may_ask, direct=one.show is Show.LINKS)
+                listing = one.mirror.listing(resolved.name, may_ask=one.may_ask, direct=one.show is Show.LINKS)
             except (UpstreamError, CameRound) as failure:
                 error = error or failure
                 continue
             if listing is not None:
                 answers.append(Answered(one.mirror.index, listing))
-        return cls(answers, may_ask, error)
+        return cls(answers, all(one.may_ask for one in resolved.mirrors), error)
 
     @property
     def listings(self) -> Sequence[Listing]:

@@ -78,6 +78,9 @@ class SimpleViews:
     def named_projects(self, request: Request) -> PlainResponse:
         """The list of projects of an index that is named: of a mirror what its upstream lists."""
         index, identity = self._of(request), self._identity(request)
+        if not request.path_info.endswith("/"):
+            # No project's name, and so not to be normalised.
+            return redirect(f"{request.path_info.rpartition('/')[2]}/{_query(request)}", permanent=True)
         form = _representation(request)
         with came_by(request.environ.get("HTTP_VIA")):
             listed = self._simple.upstream_names(identity, index)
@@ -90,6 +93,10 @@ class SimpleViews:
         """The page of a project at the root, where reserved words win over project names."""
         if request.matchdict["project"].lower() in RESERVED_WORDS:
             raise NotFound("There is nothing at this address: check its spelling")
+        return self.named_project(request)
+
+    def named_project(self, request: Request) -> PlainResponse:
+        """The page of a project at an address that may lack its slash."""
         return self.project(request) if request.path_info.endswith("/") else self.add_slash(request)
 
     def add_slash(self, request: Request) -> PlainResponse:

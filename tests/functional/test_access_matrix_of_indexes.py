@@ -154,9 +154,10 @@ def test_T01_a_hidden_index_is_answered_for_as_one_that_is_not_there(hiding: Wor
     """Word for word, whoever may not know of it, whatever is wanted of it."""
     calls = [(method, pattern, sent) for pattern, ways in NAMED.items() for method, (_, sent) in ways.items()]
     calls += [("DELETE", pattern, None) for pattern in ABSENT]
+    calls += [("GET", f"{DEVPI}/{word}/", None) for word in ("+simple", "simple")]
     for method, pattern, sent in calls:
         path = address(pattern)
-        if pattern == "/api/index" or "refresh" in path:
+        if pattern == "/api/index":
             continue
         told = []
         for index in ("owner/kept", "owner/none"):
@@ -165,6 +166,15 @@ def test_T01_a_hidden_index_is_answered_for_as_one_that_is_not_there(hiding: Wor
             told.append((answer.status_int, answer.text.replace("owner/none", "owner/kept")))
         if method != "PUT":  # which would say that there is one to who may make it, and to nobody else
             assert told[0] == told[1], (method, path)
+    credentials_ = credentials(hiding, identity)
+    for accept in ("*/*", "application/vnd.pypi.simple.v1+json"):
+        told = [
+            (answer.status_int, answer.text.replace(name, "kept"))
+            for name in ("kept", "none")
+            for answer in [hiding.app.get(f"/owner/{name}/", headers={**credentials_, "Accept": accept}, status="*")]
+        ]
+        assert told[0] == told[1]
+        assert told[0][0] in {401, 404}
 
 
 def _owner() -> dict[str, str]:

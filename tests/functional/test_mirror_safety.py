@@ -72,9 +72,13 @@ def test_merged_project_in_quarantine_shows_nothing_of_the_upstream(
     world = make_mirror(mirror__merge="demo")
     world.upload(DEMO)
     set_status(world, "demo", ProjectStatus.QUARANTINED)
-    for path in ("/simple/demo/", "/root/pypi/+simple/demo/"):
-        assert names(world.get(path, Accept=JSON).json) == []
-    for path in (f"/packages/root/pypi/demo/{NEWER.filename}", f"/api/package/demo/{NEWER.filename}"):
+    assert names(world.get("/simple/demo/", Accept=JSON).json) == []
+    # Of the mirror it is no project: whose it is, and why it is withheld, is told where it is.
+    for path in (
+        "/root/pypi/+simple/demo/",
+        f"/packages/root/pypi/demo/{NEWER.filename}",
+        f"/api/package/demo/{NEWER.filename}",
+    ):
         world.get(path, status=404)
     assert index.paths() == []
 

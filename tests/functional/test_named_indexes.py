@@ -203,7 +203,9 @@ def test_reading_can_be_limited(world: World) -> None:
     # standing on it does not show it
     page(world, "reader/dev", status=404)
     assert page(world, "reader/dev", user="admin") == [LAB.filename]
-    assert world.get("/writer/secret/+simple/", "reader", Accept=JSON).json["projects"] == []
+    for path in ("/writer/secret/+simple/", "/writer/secret/"):
+        world.get(path, "reader", 404, Accept=JSON)
+        world.get(path, None, 401, Accept=JSON)
     assert world.get("/reader/dev/+simple/", "reader", Accept=JSON).json["projects"] == []
 
 

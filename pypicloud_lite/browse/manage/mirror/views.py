@@ -115,7 +115,7 @@ class MirrorManagement:
         with services.catalog.read(snapshot=False) as reader:
             found = mirror.ours.find(reader, project)
         found.require_known()
-        is_ours = found.record is not None
+        is_ours = found.record is not None and not services.mirrors.whitelists(project)
         shows = (services.index, mirror.index)
         if all(mirror.showing.show(one, project, is_ours=is_ours) in _NOT_ASKED for one in shows):
             raise Conflict(_why_not(project, is_ours=is_ours))
@@ -154,5 +154,8 @@ _NOT_ASKED = {Show.NOTHING, Show.REDIRECT}
 
 def _why_not(project: ProjectName, *, is_ours: bool) -> str:
     if is_ours:
-        return f"Project {project} is ours: no upstream is told its name, unless it is named in mirror.merge"
+        return (
+            f"Project {project} is ours: no upstream is told its name, unless it is named in mirror.merge, "
+            "or in mirror_whitelist of an index"
+        )
     return f"No upstream is asked for {project}: the rules of this index say so, or the mirror is off"
