@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, true, update
 
-from pypicloud_lite.catalog.model import FileRecord, IndexRow, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import ConfiguredIndex, FileRecord, IndexRow, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.rows import SELECT_FILES, SELECT_PROJECTS, dumped, file_records, index_name, project_records
 from pypicloud_lite.catalog.sql_overviews import name_part
-from pypicloud_lite.catalog.tables import catalog_state, files, indexes, projects
+from pypicloud_lite.catalog.tables import catalog_state, configured_indexes, files, indexes, projects
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
@@ -23,6 +24,13 @@ _INDEXES = (
     .select_from(catalog_state.outerjoin(indexes, true()))
     .order_by(indexes.c.index_name)
 )
+_CONFIGURED = select(
+    configured_indexes.c.index_name,
+    configured_indexes.c.kind,
+    configured_indexes.c.source,
+    configured_indexes.c.bases,
+    configured_indexes.c.is_default,
+).order_by(configured_indexes.c.index_name)
 _in_one_of = projects.c.index_name.in_(bindparam("indexes", expanding=True))
 _HOLDERS = select(catalog_state.c.definitions, *SELECT_PROJECTS.selected_columns).select_from(
     catalog_state.outerjoin(projects, and_(_in_one_of, projects.c.name == bindparam("name")))
@@ -68,6 +76,13 @@ class SqlIndexes:
             IndexRow(index_name(name), kind, json.loads(options), created_at)
             for _, name, kind, options, created_at in rows
             if name is not None
+        ]
+
+    def configured_indexes(self) -> Sequence[ConfiguredIndex]:
+        """See the port."""
+        return [
+            ConfiguredIndex(index_name(name), kind, source, tuple(map(index_name, json.loads(bases))), is_default)
+            for name, kind, source, bases, is_default in self._connection.execute(_CONFIGURED)
         ]
 
     def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
@@ -142,6 +157,22 @@ class IndexChanges:
             self._note("remove index", name, {})
         return bool(gone)
 
+    def note_configured(self, noted: Iterable[ConfiguredIndex]) -> None:
+        """See the port."""
+        self._connection.execute(delete(configured_indexes))
+        rows = [
+            {
+                "index_name": str(one.name),
+                "kind": one.kind,
+                "source": one.source,
+                "bases": json.dumps([str(base) for base in one.bases]),
+                "is_default": one.is_default,
+            }
+            for one in noted
+        ]
+        if rows:
+            self._connection.execute(insert(configured_indexes), rows)
+
     def reserve(self, index: IndexName, of: Sequence[IndexName]) -> int:
         """See the port."""
         names = {"indexes": [str(one) for one in of], "index": str(index)}
@@ -172,6 +203,32 @@ class IndexChanges:
         # An upstream's address may hold a password.
         told = {key: value for key, value in options.items() if key != "mirror_url"}
         self._writer.record_index(action, name, told)
+
+
+class IndexWriting(ABC):
+    """The port's methods, for a writer."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _defined(self) -> IndexChanges:
+        """What makes the changes, in the writer's transaction."""
+
+    def define_index(self, row: IndexRow) -> None:
+        """See the port."""
+        self._defined().define(row)
+
+    def drop_index(self, name: IndexName) -> bool:
+        """See the port."""
+        return self._defined().drop(name)
+
+    def note_configured(self, indexes: Iterable[ConfiguredIndex]) -> None:
+        """See the port."""
+        self._defined().note_configured(indexes)
+
+    def reserve_projects(self, index: IndexName, of: Sequence[IndexName]) -> int:
+        """See the port."""
+        return self._defined().reserve(index, of)
 
 
 class Writer(Protocol):

@@ -159,7 +159,7 @@ class Indexes:
             if current is None:
                 raise self.unknown(identity, name)
             self._require_removable(current)
-            gone = self._stages(now, name)
+            gone = now.stages(name)
             for other in now.standing_on(name):
                 catalog.reserve_projects(other.name, gone)
                 rest = [str(base) for base in other.bases if base != name]
@@ -212,19 +212,13 @@ class Indexes:
         if back is not None:
             raise InvalidRequest(f"bases: {back} shows {new.name} itself: an index cannot stand on itself")
 
-    def _keep_names(
-        self, catalog: CatalogWriter, now: Definitions, new: IndexDefinition, before: IndexDefinition
-    ) -> None:
+    @staticmethod
+    def _keep_names(catalog: CatalogWriter, now: Definitions, new: IndexDefinition, before: IndexDefinition) -> None:
         """Names that were private by a base stay so when it is taken away: else the public ones would come."""
         lost = [base for base in before.bases if base not in new.bases]
-        stages = [stage for base in lost for stage in self._stages(now, base)]
+        stages = [stage for base in lost for stage in now.stages(base)]
         if stages:
             catalog.reserve_projects(new.name, list(dict.fromkeys(stages)))
-
-    @staticmethod
-    def _stages(now: Definitions, name: IndexName) -> tuple[IndexName, ...]:
-        chain = now.chain(name)
-        return () if chain is None else chain.stages
 
     def _clear(self, name: IndexName, author: Author) -> None:
         """Remove what is left of an index that is no more: each project is gone for good when its turn is over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pypicloud_lite.access.model import IndexRules
 from pypicloud_lite.catalog.model import IndexRow
@@ -27,6 +27,11 @@ class Registry:
         self._fixed = {one.name: one for one in fixed}
         self._default = default
         self._known: Definitions | None = None
+
+    @property
+    def fixed(self) -> Sequence[IndexDefinition]:
+        """Those that need no row to be there, by name."""
+        return sorted(self._fixed.values(), key=lambda one: one.name)
 
     def known(self) -> Definitions | None:
         """What was read last, which may be old; asks nobody. None where nothing was."""
@@ -65,22 +70,29 @@ class Registry:
 
     def made_of(self, revision: int, rows: Iterable[IndexRow]) -> Definitions:
         """The definitions that the rows come to."""
-        defined = dict(self._fixed)
-        for row in rows:
-            fixed = self._fixed.get(row.name)
-            if fixed is None or fixed.source is Source.BUILT_IN:
-                defined[row.name] = IndexDefinition(
-                    row.name,
-                    Kind(row.kind),
-                    row.options,
-                    Source.DATABASE,
-                    is_default=row.name == self._default,
-                    created_at=row.created_at,
-                )
-        return Definitions(revision, defined.values(), self._default)
+        return definitions_of(self.fixed, self._default, revision, rows)
 
     def _ask(self) -> Definitions:
         with self._catalog.read(snapshot=False) as reader:
             revision = reader.state().definitions
             known = self._known
             return known if known is not None and known.revision == revision else self.read(reader)
+
+
+def definitions_of(
+    fixed: Iterable[IndexDefinition], default: IndexName, revision: int, rows: Iterable[IndexRow]
+) -> Definitions:
+    """What the configuration and the catalog's rows come to. Pure."""
+    defined = {one.name: one for one in fixed}
+    for row in rows:
+        one = defined.get(row.name)
+        if one is None or one.source is Source.BUILT_IN:
+            defined[row.name] = IndexDefinition(
+                row.name,
+                Kind(row.kind),
+                row.options,
+                Source.DATABASE,
+                is_default=row.name == default,
+                created_at=row.created_at,
+            )
+    return Definitions(revision, defined.values(), default)

@@ -44,6 +44,7 @@ from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.belongings import IndexesOfUsers
 from pypicloud_lite.indexes.copying import Copying
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.indexes.lasting import keep_names
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.journal.model import Author
@@ -105,7 +106,6 @@ PROVED_SECONDS = 60.0
 
 Those may not show when a password was changed; the change must count within a minute all the same.
 """
-
 
 _REBUILD = "resync"
 
@@ -378,6 +378,7 @@ def prepare(settings: Loaded) -> None:
             upgrade(services.database)
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
+        keep_names(services.catalog, services.registry)
         import_users(services.administration, services.settings)
         create_root(services.administration, services.access, services.settings)
         warn_without_admin(services.access, services.settings)
