@@ -136,7 +136,7 @@ class Copying:
                 if step.how is not How.THERE and name not in prepared:
                     prepared[name] = self._stored(step.source, target, author, inspect)
             try:
-                return steps, self._enter(steps, prepared, author, admit)
+                return steps, self._enter(steps, prepared, author, may_overwrite, admit)
             except _Changed:
                 continue
         raise CatalogUnavailable(f"What is in {target} changes all the time: try again later")
@@ -192,13 +192,22 @@ class Copying:
             self._storage.put(record.key, spool)
 
     def _enter(
-        self, steps: Sequence[Step], prepared: dict[str, FileRecord], author: Author, admit: Admit
+        self,
+        steps: Sequence[Step],
+        prepared: dict[str, FileRecord],
+        author: Author,
+        may_overwrite: MayOverwrite,
+        admit: Admit,
     ) -> list[Copied]:
         with self._catalog.write(author) as catalog:
             admit(catalog)
-            return [self._entered(catalog, step, prepared.get(str(step.source.filename))) for step in steps]
+            return [
+                self._entered(catalog, step, prepared.get(str(step.source.filename)), may_overwrite) for step in steps
+            ]
 
-    def _entered(self, catalog: CatalogWriter, step: Step, new: FileRecord | None) -> Copied:
+    def _entered(
+        self, catalog: CatalogWriter, step: Step, new: FileRecord | None, may_overwrite: MayOverwrite
+    ) -> Copied:
         source = catalog.file(step.source.index, str(step.source.filename))
         if source is None or source.id != step.source.id or not source.is_listed:
             raise Conflict(
@@ -215,6 +224,12 @@ class Copying:
             return Copied(now, step.how)
         if new is None:
             raise _Changed
+        # The index may be another since the plan was made.
+        filename, sha256 = source.filename, source.digests.sha256
+        if now is not None:
+            check_existing(now, filename, sha256, may_overwrite)
+        else:
+            check_reservation(catalog.reservation(index, str(filename)), filename, sha256, may_overwrite)
         core = catalog.core_metadata(source.id)
         if now is None:
             project = catalog.project(source.index, source.project)

@@ -53,10 +53,27 @@ class Registry:
         """For the gate."""
         return self.now().rules_of(index)
 
-    def require(self, index: IndexName, reader: CatalogReader) -> None:
-        """Raise NotFound where the index is gone, as a transaction sees it: nothing comes into one that is removed."""
-        if index not in self._fixed and self.made_of(*reader.indexes()).get(index) is None:
+    def within(self, reader: CatalogReader) -> Definitions:
+        """As a transaction sees them, by which this request judges from here on: one query."""
+        seen = self.made_of(*reader.indexes())
+        moment.put(self, seen)
+        return seen
+
+    def require(self, index: IndexName, reader: CatalogReader) -> bool:
+        """Look at the index within the transaction that brings something into it; NotFound where it is gone.
+
+        False where nothing of it can have changed since the request began, True after :meth:`within`.
+        """
+        fixed, known = self._fixed.get(index), self._known
+        if fixed is not None and fixed.source is Source.FILE:
+            return False
+        now = known.get(index) if known is not None else None
+        if fixed is not None and now is not None and not now.volatile:
+            # The default index has no lists; what is refused though it is volatile since just now may come again.
+            return False
+        if self.within(reader).get(index) is None:
             raise NotFound(f"Index {index} was removed just now: nothing was stored")
+        return True
 
     def changed(self) -> None:
         """Ask again in this request: it was this one that changed them."""

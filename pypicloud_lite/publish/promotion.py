@@ -80,10 +80,10 @@ class Promotion:
 
     def plan(self, wanted: PromotionRequest, identity: Identity, author: Author) -> list[Promoted]:
         """What :meth:`promote` would do, or the same refusal; changes nothing but what a mirror keeps."""
-        target = self._admitted(wanted, identity)
+        self._admitted(wanted, identity)
         sources = self._sources(wanted, identity, author)
         steps = self._copying.plan(
-            sources, wanted.target, lambda: self._uploads.may_overwrite(identity, wanted.project, target)
+            sources, wanted.target, lambda: self._uploads.may_overwrite(identity, wanted.project, wanted.target)
         )
         return [Promoted(str(step.source.filename), step.how) for step in steps]
 
@@ -104,14 +104,15 @@ class Promotion:
             self._attachments.check_docs(wanted.source, wanted.project, versions, wanted.target)
 
         def admit(catalog: CatalogReader) -> None:
-            self._registry.require(wanted.target, catalog)
+            if self._registry.require(wanted.target, catalog):
+                self._gate.require(identity, Permission.WRITE, wanted.project, wanted.target)
             check_status(catalog.project(wanted.target, wanted.project))
 
         copied = self._copying.copy(
             sources,
             wanted.target,
             author,
-            lambda: self._uploads.may_overwrite(identity, wanted.project, target),
+            lambda: self._uploads.may_overwrite(identity, wanted.project, wanted.target),
             admit,
             _inspect_strictly if self._uploads.is_strict(target) else None,
         )
