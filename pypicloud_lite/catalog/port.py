@@ -129,6 +129,9 @@ class CatalogReader(SearchReader, AttachmentReader, Protocol):
     def configured_indexes(self) -> Sequence[ConfiguredIndex]:
         """What :meth:`~CatalogWriter.note_configured` noted last, by name."""
 
+    def dropped_indexes(self) -> Sequence[IndexName]:
+        """Those that :meth:`~CatalogWriter.drop_index` removed and of which there may still be something, by name."""
+
     def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
         """The project in each of the indexes that has it, in their order, and the revision of all definitions."""
 
@@ -256,7 +259,10 @@ class CatalogWriter(CatalogReader, AttachmentWriter, Protocol):
         """Define an index, or change its definition: from when this commits, ``definitions`` is another number."""
 
     def drop_index(self, name: IndexName) -> bool:
-        """Remove the definition of an index, not what is in it; False when there was none."""
+        """Remove the definition of an index, not what is in it, and note that; False when there was none."""
+
+    def note_cleared(self, name: IndexName) -> None:
+        """Forget that an index was dropped, as :meth:`define_index` does too. No serial, no journal."""
 
     def note_configured(self, indexes: Iterable[ConfiguredIndex]) -> None:
         """Remember these, instead of those remembered before. No serial, no journal."""

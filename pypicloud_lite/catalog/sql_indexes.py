@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 from pypicloud_lite.catalog.model import ConfiguredIndex, FileRecord, IndexRow, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.rows import SELECT_FILES, SELECT_PROJECTS, dumped, file_records, index_name, project_records
 from pypicloud_lite.catalog.sql_overviews import name_part
-from pypicloud_lite.catalog.tables import catalog_state, configured_indexes, files, indexes, projects
+from pypicloud_lite.catalog.tables import catalog_state, configured_indexes, dropped_indexes, files, indexes, projects
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
@@ -31,6 +31,7 @@ _CONFIGURED = select(
     configured_indexes.c.bases,
     configured_indexes.c.is_default,
 ).order_by(configured_indexes.c.index_name)
+_DROPPED = select(dropped_indexes.c.index_name).order_by(dropped_indexes.c.index_name)
 _in_one_of = projects.c.index_name.in_(bindparam("indexes", expanding=True))
 _HOLDERS = select(catalog_state.c.definitions, *SELECT_PROJECTS.selected_columns).select_from(
     catalog_state.outerjoin(projects, and_(_in_one_of, projects.c.name == bindparam("name")))
@@ -84,6 +85,10 @@ class SqlIndexes:
             ConfiguredIndex(index_name(name), kind, source, tuple(map(index_name, json.loads(bases))), is_default)
             for name, kind, source, bases, is_default in self._connection.execute(_CONFIGURED)
         ]
+
+    def dropped_indexes(self) -> Sequence[IndexName]:
+        """See the port."""
+        return [index_name(name) for name in self._connection.execute(_DROPPED).scalars()]
 
     def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
         """See the port."""
@@ -144,6 +149,7 @@ class IndexChanges:
         if before is None:
             new = {"index_name": str(row.name), "created_at": row.created_at or self._now, **values}
             self._connection.execute(insert(indexes), new)
+            self._forget_dropped(row.name)
         elif before != values["options"]:
             self._connection.execute(update(indexes).where(key).values(**values))
         else:
@@ -154,8 +160,14 @@ class IndexChanges:
         """See the port."""
         gone = self._connection.execute(delete(indexes).where(indexes.c.index_name == str(name))).rowcount
         if gone:
+            self._forget_dropped(name)
+            self._connection.execute(insert(dropped_indexes), {"index_name": str(name)})
             self._note("remove index", name, {})
         return bool(gone)
+
+    def note_cleared(self, name: IndexName) -> None:
+        """See the port."""
+        self._forget_dropped(name)
 
     def note_configured(self, noted: Iterable[ConfiguredIndex]) -> None:
         """See the port."""
@@ -197,6 +209,9 @@ class IndexChanges:
             self._writer.record_index("reserve names", index, {"names": len(rows), "of": names["indexes"]})
         return len(missing)
 
+    def _forget_dropped(self, name: IndexName) -> None:
+        self._connection.execute(delete(dropped_indexes).where(dropped_indexes.c.index_name == str(name)))
+
     def _note(self, action: str, name: IndexName, options: Mapping[str, Any]) -> None:
         self._writer.draw_serial()
         self._connection.execute(update(catalog_state).values(definitions=secrets.randbits(62) + 1))
@@ -221,6 +236,10 @@ class IndexWriting(ABC):
     def drop_index(self, name: IndexName) -> bool:
         """See the port."""
         return self._defined().drop(name)
+
+    def note_cleared(self, name: IndexName) -> None:
+        """See the port."""
+        self._defined().note_cleared(name)
 
     def note_configured(self, indexes: Iterable[ConfiguredIndex]) -> None:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pypicloud_lite.catalog.model import ConfiguredIndex, ProjectStatus
+from pypicloud_lite.catalog.model import ConfiguredIndex, IndexRow, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.testing.catalog_values import AUTHOR, INDEX, OTHER, CatalogFixtures, CountQueries, add, file_record
@@ -81,3 +81,29 @@ class IndexListsContract(CatalogFixtures):
             assert len(queries) == 1
         with catalog.read() as reader:
             assert reader.state() == before
+
+    def test_an_index_that_was_dropped_is_remembered(self, catalog: Catalog, count_queries: CountQueries) -> None:
+        """Until it is noted as cleared, or defined anew; one that was never there is not."""
+
+        def dropped() -> list[IndexName]:
+            with catalog.read(snapshot=False) as reader:
+                return list(reader.dropped_indexes())
+
+        with catalog.write(AUTHOR) as writer:
+            for name in (INDEX, OTHER):
+                writer.define_index(IndexRow(name, "stage", {}))
+            assert not writer.drop_index(_EMPTY)
+        assert dropped() == []
+        with catalog.write(AUTHOR) as writer:
+            assert writer.drop_index(OTHER)
+            assert writer.drop_index(INDEX)
+        with count_queries() as queries:
+            assert set(dropped()) == {INDEX, OTHER}
+        assert len(queries) == 1
+        with catalog.write(AUTHOR) as writer:
+            writer.note_cleared(OTHER)
+            writer.note_cleared(OTHER)
+        assert dropped() == [INDEX]
+        with catalog.write(AUTHOR) as writer:
+            writer.define_index(IndexRow(INDEX, "stage", {}))
+        assert dropped() == []

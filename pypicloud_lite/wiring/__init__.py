@@ -222,12 +222,6 @@ class Services:
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
         rebuild, settings = self.first_rebuild(), self.settings
-        chores = {
-            "write down refusals": self.refusals.write,
-            "write down downloads": self.counter.write,
-            "sum up old downloads": Thinning(self.database, self.clock).run,
-            **mirror_chores(self.mirrors, self.eviction, settings.get(MirrorSettings)),
-        }
         return Housekeeping(
             self.storage,
             self.ingest,
@@ -235,7 +229,13 @@ class Services:
             self.clock,
             lambda: prepare(settings),
             rescan=self.rescan(),
-            chores=chores,
+            chores={
+                "write down refusals": self.refusals.write,
+                "write down downloads": self.counter.write,
+                "sum up old downloads": Thinning(self.database, self.clock).run,
+                "clear what is left of removed indexes": self.indexes.clear_dropped,
+                **mirror_chores(self.mirrors, self.eviction, settings.get(MirrorSettings)),
+            },
             at_stop=self.runner.stop,
             filling=SearchFilling(self.catalog),
         )
