@@ -276,6 +276,17 @@ class IndexRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredIndex:
+    """What is remembered of an index that needs no row to be there; ``source`` as ``indexes/model.py`` has it."""
+
+    name: IndexName
+    kind: str
+    source: str
+    bases: tuple[IndexName, ...] = ()
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One change: who, what, when, from where."""
 

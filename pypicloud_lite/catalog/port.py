@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from pypicloud_lite.catalog.attachment_port import AttachmentReader, AttachmentWriter
 from pypicloud_lite.catalog.model import (
     CatalogState,
+    ConfiguredIndex,
     FileRecord,
     IndexRow,
     JournalEntry,
@@ -124,6 +125,12 @@ class CatalogReader(SearchReader, AttachmentReader, Protocol):
 
     def indexes(self) -> tuple[int, Sequence[IndexRow]]:
         """Every definition in the catalog, by name, and their revision."""
+
+    def configured_indexes(self) -> Sequence[ConfiguredIndex]:
+        """What :meth:`~CatalogWriter.note_configured` noted last, by name."""
+
+    def dropped_indexes(self) -> Sequence[IndexName]:
+        """Those that :meth:`~CatalogWriter.drop_index` removed and of which there may still be something, by name."""
 
     def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
         """The project in each of the indexes that has it, in their order, and the revision of all definitions."""
@@ -252,7 +259,13 @@ class CatalogWriter(CatalogReader, AttachmentWriter, Protocol):
         """Define an index, or change its definition: from when this commits, ``definitions`` is another number."""
 
     def drop_index(self, name: IndexName) -> bool:
-        """Remove the definition of an index, not what is in it; False when there was none."""
+        """Remove the definition of an index, not what is in it, and note that; False when there was none."""
+
+    def note_cleared(self, name: IndexName) -> None:
+        """Forget that an index was dropped, as :meth:`define_index` does too. No serial, no journal."""
+
+    def note_configured(self, indexes: Iterable[ConfiguredIndex]) -> None:
+        """Remember these, instead of those remembered before. No serial, no journal."""
 
     def reserve_projects(self, index: IndexName, of: Sequence[IndexName]) -> int:
         """Give the index every project that others have, without files, where it has none of that name; how many.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, true, update
 
-from pypicloud_lite.catalog.model import FileRecord, IndexRow, ProjectRecord, ProjectStatus
+from pypicloud_lite.catalog.model import ConfiguredIndex, FileRecord, IndexRow, ProjectRecord, ProjectStatus
 from pypicloud_lite.catalog.rows import SELECT_FILES, SELECT_PROJECTS, dumped, file_records, index_name, project_records
 from pypicloud_lite.catalog.sql_overviews import name_part
-from pypicloud_lite.catalog.tables import catalog_state, files, indexes, projects
+from pypicloud_lite.catalog.tables import catalog_state, configured_indexes, dropped_indexes, files, indexes, projects
 from pypicloud_lite.kernel.errors import CatalogUnavailable
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
@@ -23,6 +24,14 @@ _INDEXES = (
     .select_from(catalog_state.outerjoin(indexes, true()))
     .order_by(indexes.c.index_name)
 )
+_CONFIGURED = select(
+    configured_indexes.c.index_name,
+    configured_indexes.c.kind,
+    configured_indexes.c.source,
+    configured_indexes.c.bases,
+    configured_indexes.c.is_default,
+).order_by(configured_indexes.c.index_name)
+_DROPPED = select(dropped_indexes.c.index_name).order_by(dropped_indexes.c.index_name)
 _in_one_of = projects.c.index_name.in_(bindparam("indexes", expanding=True))
 _HOLDERS = select(catalog_state.c.definitions, *SELECT_PROJECTS.selected_columns).select_from(
     catalog_state.outerjoin(projects, and_(_in_one_of, projects.c.name == bindparam("name")))
@@ -69,6 +78,17 @@ class SqlIndexes:
             for _, name, kind, options, created_at in rows
             if name is not None
         ]
+
+    def configured_indexes(self) -> Sequence[ConfiguredIndex]:
+        """See the port."""
+        return [
+            ConfiguredIndex(index_name(name), kind, source, tuple(map(index_name, json.loads(bases))), is_default)
+            for name, kind, source, bases, is_default in self._connection.execute(_CONFIGURED)
+        ]
+
+    def dropped_indexes(self) -> Sequence[IndexName]:
+        """See the port."""
+        return [index_name(name) for name in self._connection.execute(_DROPPED).scalars()]
 
     def holders(self, indexes: Sequence[IndexName], name: ProjectName) -> tuple[int, Sequence[ProjectRecord]]:
         """See the port."""
@@ -129,6 +149,7 @@ class IndexChanges:
         if before is None:
             new = {"index_name": str(row.name), "created_at": row.created_at or self._now, **values}
             self._connection.execute(insert(indexes), new)
+            self._forget_dropped(row.name)
         elif before != values["options"]:
             self._connection.execute(update(indexes).where(key).values(**values))
         else:
@@ -139,8 +160,30 @@ class IndexChanges:
         """See the port."""
         gone = self._connection.execute(delete(indexes).where(indexes.c.index_name == str(name))).rowcount
         if gone:
+            self._forget_dropped(name)
+            self._connection.execute(insert(dropped_indexes), {"index_name": str(name)})
             self._note("remove index", name, {})
         return bool(gone)
+
+    def note_cleared(self, name: IndexName) -> None:
+        """See the port."""
+        self._forget_dropped(name)
+
+    def note_configured(self, noted: Iterable[ConfiguredIndex]) -> None:
+        """See the port."""
+        self._connection.execute(delete(configured_indexes))
+        rows = [
+            {
+                "index_name": str(one.name),
+                "kind": one.kind,
+                "source": one.source,
+                "bases": json.dumps([str(base) for base in one.bases]),
+                "is_default": one.is_default,
+            }
+            for one in noted
+        ]
+        if rows:
+            self._connection.execute(insert(configured_indexes), rows)
 
     def reserve(self, index: IndexName, of: Sequence[IndexName]) -> int:
         """See the port."""
@@ -166,12 +209,45 @@ class IndexChanges:
             self._writer.record_index("reserve names", index, {"names": len(rows), "of": names["indexes"]})
         return len(missing)
 
+    def _forget_dropped(self, name: IndexName) -> None:
+        self._connection.execute(delete(dropped_indexes).where(dropped_indexes.c.index_name == str(name)))
+
     def _note(self, action: str, name: IndexName, options: Mapping[str, Any]) -> None:
         self._writer.draw_serial()
         self._connection.execute(update(catalog_state).values(definitions=secrets.randbits(62) + 1))
         # An upstream's address may hold a password.
         told = {key: value for key, value in options.items() if key != "mirror_url"}
         self._writer.record_index(action, name, told)
+
+
+class IndexWriting(ABC):
+    """The port's methods, for a writer."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _defined(self) -> IndexChanges:
+        """What makes the changes, in the writer's transaction."""
+
+    def define_index(self, row: IndexRow) -> None:
+        """See the port."""
+        self._defined().define(row)
+
+    def drop_index(self, name: IndexName) -> bool:
+        """See the port."""
+        return self._defined().drop(name)
+
+    def note_cleared(self, name: IndexName) -> None:
+        """See the port."""
+        self._defined().note_cleared(name)
+
+    def note_configured(self, indexes: Iterable[ConfiguredIndex]) -> None:
+        """See the port."""
+        self._defined().note_configured(indexes)
+
+    def reserve_projects(self, index: IndexName, of: Sequence[IndexName]) -> int:
+        """See the port."""
+        return self._defined().reserve(index, of)
 
 
 class Writer(Protocol):

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from pypicloud_lite.catalog.model import (
     CatalogState,
     FileRecord,
-    IndexRow,
     ManifestState,
     ProjectRecord,
     ProjectStatus,
@@ -25,7 +24,7 @@ from pypicloud_lite.catalog.restore import Restoration
 from pypicloud_lite.catalog.rows import dumped, file_values, new_id, optional_text, reservation_values
 from pypicloud_lite.catalog.search_rows import SearchRows
 from pypicloud_lite.catalog.sql_attachments import AttachmentChanges, AttachmentWriting
-from pypicloud_lite.catalog.sql_indexes import IndexChanges
+from pypicloud_lite.catalog.sql_indexes import IndexChanges, IndexWriting
 from pypicloud_lite.catalog.sql_reader import STATE, SqlReader
 from pypicloud_lite.catalog.tables import (
     attachments,
@@ -114,7 +113,7 @@ def new_revision() -> int:
     return secrets.randbits(63)
 
 
-class SqlWriter(AttachmentWriting, SqlReader):
+class SqlWriter(AttachmentWriting, IndexWriting, SqlReader):
     """:class:`~pypicloud_lite.catalog.port.CatalogWriter` on one connection.
 
     It locks the state's row at once, on every database: writers queue there, and what one of them reads stays
@@ -264,18 +263,6 @@ class SqlWriter(AttachmentWriting, SqlReader):
         now = self.project(index, name)
         return (now and now.revision) == (seen and seen.revision)
 
-    def define_index(self, row: IndexRow) -> None:
-        """See the port."""
-        IndexChanges(self, self._connection, self._clock()).define(row)
-
-    def drop_index(self, name: IndexName) -> bool:
-        """See the port."""
-        return IndexChanges(self, self._connection, self._clock()).drop(name)
-
-    def reserve_projects(self, index: IndexName, of: Sequence[IndexName]) -> int:
-        """See the port."""
-        return IndexChanges(self, self._connection, self._clock()).reserve(index, of)
-
     def fill_search(self, count: int) -> bool:
         """See the port."""
         return self.search_rows.fill(count)
@@ -328,6 +315,9 @@ class SqlWriter(AttachmentWriting, SqlReader):
 
     def _attached(self) -> AttachmentChanges:
         return AttachmentChanges(self, self._connection, self._clock())
+
+    def _defined(self) -> IndexChanges:
+        return IndexChanges(self, self._connection, self._clock())
 
     def _journal_file(self, action: str, record: FileRecord, more: Mapping[str, Any] | None = None) -> None:
         detail = {

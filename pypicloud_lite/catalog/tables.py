@@ -49,6 +49,27 @@ indexes = Table(
     **TABLE_OPTIONS,
 )
 
+# Those that need no row of the former, as the server that started last had them: names that are lost by the next one's
+# configuration stay private.
+configured_indexes = Table(
+    "configured_indexes",
+    metadata,
+    Column("index_name", name_type(INDEX_NAME), primary_key=True),
+    Column("kind", name_type(10), nullable=False),
+    Column("source", name_type(20), nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("bases", text_type(), nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# Removed by requests, and perhaps not yet all of what was in them.
+dropped_indexes = Table(
+    "dropped_indexes",
+    metadata,
+    Column("index_name", name_type(INDEX_NAME), primary_key=True),
+    **TABLE_OPTIONS,
+)
+
 projects = Table(
     "projects",
     metadata,

@@ -15,6 +15,7 @@ from pypicloud_lite.indexes.masking import unmasked
 from pypicloud_lite.indexes.model import IndexDefinition, Source
 from pypicloud_lite.indexes.options import Kind, items, option, read_options
 from pypicloud_lite.indexes.registry import Registry
+from pypicloud_lite.indexes.sidecars import HOUSEKEEPING
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import (
     AuthenticationRequired,
@@ -159,7 +160,7 @@ class Indexes:
             if current is None:
                 raise self.unknown(identity, name)
             self._require_removable(current)
-            gone = self._stages(now, name)
+            gone = now.stages(name)
             for other in now.standing_on(name):
                 catalog.reserve_projects(other.name, gone)
                 rest = [str(base) for base in other.bases if base != name]
@@ -168,7 +169,24 @@ class Indexes:
                     catalog.define_index(IndexRow(other.name, other.kind.value, options, other.created_at))
             catalog.drop_index(name)
         self._registry.changed()
-        self._clear(name, author)
+        self._clear_dropped(name, author)
+
+    def clear_dropped(self) -> None:
+        """Remove what is left of indexes that were removed by somebody who met an outage, or died.
+
+        One query where there is nothing; never touches what is in an index that only the configuration has no more.
+        What cannot go keeps nothing else waiting, and is raised at the end.
+        """
+        with self._catalog.read(snapshot=False) as catalog:
+            names = catalog.dropped_indexes()
+        failed: PpcError | None = None
+        for name in names:
+            try:
+                self._clear_dropped(name, HOUSEKEEPING)
+            except PpcError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def require_removable(self, owner: str) -> Sequence[IndexDefinition]:
         """The indexes of somebody who is to go; PermissionDenied where one of them is not volatile."""
@@ -212,33 +230,43 @@ class Indexes:
         if back is not None:
             raise InvalidRequest(f"bases: {back} shows {new.name} itself: an index cannot stand on itself")
 
-    def _keep_names(
-        self, catalog: CatalogWriter, now: Definitions, new: IndexDefinition, before: IndexDefinition
-    ) -> None:
+    @staticmethod
+    def _keep_names(catalog: CatalogWriter, now: Definitions, new: IndexDefinition, before: IndexDefinition) -> None:
         """Names that were private by a base stay so when it is taken away: else the public ones would come."""
         lost = [base for base in before.bases if base not in new.bases]
-        stages = [stage for base in lost for stage in self._stages(now, base)]
+        stages = [stage for base in lost for stage in now.stages(base)]
         if stages:
             catalog.reserve_projects(new.name, list(dict.fromkeys(stages)))
 
-    @staticmethod
-    def _stages(now: Definitions, name: IndexName) -> tuple[IndexName, ...]:
-        chain = now.chain(name)
-        return () if chain is None else chain.stages
+    def _clear_dropped(self, name: IndexName, author: Author) -> None:
+        """:meth:`_clear`, and forget that it is to be done; nothing goes of an index that the configuration has now."""
+        self._clear(name, author)
+        with self._catalog.write(author) as catalog:
+            is_there = self._registry.made_of(*catalog.indexes()).get(name) is not None
+            if is_there or not catalog.projects_named(name, "", "", 1):
+                catalog.note_cleared(name)
 
     def _clear(self, name: IndexName, author: Author) -> None:
         """Remove what is left of an index that is no more: each project is gone for good when its turn is over."""
+        after = ""
         while True:
             with self._catalog.read(snapshot=False) as catalog:
-                if self._registry.read(catalog).get(name) is not None:
-                    return
-                projects = catalog.projects_named(name, "", "", 100)
-            if not projects:
-                self._forget_mirror(name)
-                return
+                projects = catalog.projects_named(name, "", after, 100)
             for project in projects:
+                if self._is_defined(name):
+                    # Somebody has cleared it, and made it anew.
+                    return
                 self._changes.remove(Selection(name, project.name), author)
                 self._changes.forget(name, project.name, author)
+                after = project.name.value
+            if not projects:
+                break
+        if not self._is_defined(name):
+            self._forget_mirror(name)
+
+    def _is_defined(self, name: IndexName) -> bool:
+        with self._catalog.read(snapshot=False) as catalog:
+            return self._registry.read(catalog).get(name) is not None
 
     def _require_configure(self, identity: Identity, name: IndexName) -> None:
         if self._gate.may_configure(identity, name):

@@ -188,8 +188,8 @@ class Attaching:
         """
         with self._catalog.write(author) as catalog:
             # Nobody else changes anything until this ends.
-            existing = self._existing(catalog, new, record.sha256, may_overwrite)
             admit(catalog)
+            existing = self._existing(catalog, new, record.sha256, may_overwrite)
             if existing is None:
                 is_new = catalog.project(new.index, new.project) is None
                 return catalog.add_attachment(record, new.display_name or str(new.project)), None, is_new

@@ -272,12 +272,15 @@ class Copying:
             return Copied(now, step.how)
         if new is None:
             raise _Changed
+        # The index may be another since the plan was made.
+        filename, sha256 = source.filename, source.digests.sha256
+        if now is not None:
+            check_existing(now, filename, sha256, may_overwrite)
         core = catalog.core_metadata(source.id)
         if now is None:
             # Once more, now that no other writer can reserve the name.
-            check_rebuilding(catalog, source.filename)
-            reservation = catalog.reservation(index, str(source.filename))
-            check_reservation(reservation, source.filename, source.digests.sha256, may_overwrite)
+            check_rebuilding(catalog, filename)
+            check_reservation(catalog.reservation(index, str(filename)), filename, sha256, may_overwrite)
             project = catalog.project(source.index, source.project)
             spelling = project.display_name if project is not None else source.project.value
             return Copied(catalog.add_file(new, core, spelling), step.how)

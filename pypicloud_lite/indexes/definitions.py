@@ -66,6 +66,17 @@ class Definitions:
             self._chains[name] = None if found is None else self._resolved(found)
         return self._chains[name]
 
+    def stages(self, name: IndexName) -> tuple[IndexName, ...]:
+        """Those of the index's chain; none where there is no such index."""
+        chain = self.chain(name)
+        return () if chain is None else chain.stages
+
+    def bases_of(self, name: IndexName) -> tuple[IndexName, ...]:
+        """The bases of an index that are there and hide what mirrors have."""
+        found = self._defined.get(name)
+        bases = () if found is None else found.bases
+        return tuple(base for base in bases if (one := self._defined.get(base)) is not None and not one.is_mirror)
+
     def whitelists(self, project: ProjectName) -> bool:
         """Whether any index lets what mirrors have of that name stand beside what is here."""
         return any(

@@ -66,9 +66,11 @@ class Stored:
 
 
 MayOverwrite = Callable[[], bool]
-"""Asked only when it matters: whether the caller may put other bytes under a name that was used."""
+"""Asked only when it matters: whether the caller may put other bytes under a name that was used.
 
-Admit = Callable[[CatalogReader], None]
+Once more inside the transaction that enters them, after :data:`Admit`."""
+
+Admit = Callable[[CatalogReader], object]
 """Raises where the file may not come in; asked inside the transaction that enters it, so nothing changes between."""
 
 

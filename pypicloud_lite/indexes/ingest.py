@@ -226,11 +226,11 @@ class Ingest:
             if existing is None:
                 try:
                     with self._catalog.write(author) as catalog:
-                        # Once more, now that no other writer can reserve the name.
+                        admit(catalog)
+                        # Once more, now that no other writer can reserve the name, or change the index.
                         check_rebuilding(catalog, new.filename)
                         reservation = catalog.reservation(new.index, str(new.filename))
                         check_reservation(reservation, new.filename, record.digests.sha256, may_overwrite)
-                        admit(catalog)
                         return catalog.add_file(record, new.core, new.display_name), None
                 except FilenameTaken:
                     continue
@@ -242,6 +242,7 @@ class Ingest:
             told = record if is_lost else replace(record, history=overwritten(existing, record, self._clock()))
             with self._catalog.write(author) as catalog:
                 admit(catalog)
+                check_existing(existing, new.filename, record.digests.sha256, may_overwrite)
                 row = catalog.replace_file(existing, told, new.core)
             if row is not None:
                 return row, existing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pypicloud_lite.access.model import IndexRules
 from pypicloud_lite.catalog.model import IndexRow
@@ -28,6 +28,11 @@ class Registry:
         self._default = default
         self._known: Definitions | None = None
 
+    @property
+    def fixed(self) -> Sequence[IndexDefinition]:
+        """Those that need no row to be there, by name."""
+        return sorted(self._fixed.values(), key=lambda one: one.name)
+
     def known(self) -> Definitions | None:
         """What was read last, which may be old; asks nobody. None where nothing was."""
         return self._known
@@ -48,10 +53,27 @@ class Registry:
         """For the gate."""
         return self.now().rules_of(index)
 
-    def require(self, index: IndexName, reader: CatalogReader) -> None:
-        """Raise NotFound where the index is gone, as a transaction sees it: nothing comes into one that is removed."""
-        if index not in self._fixed and self.made_of(*reader.indexes()).get(index) is None:
+    def within(self, reader: CatalogReader) -> Definitions:
+        """As a transaction sees them, by which this request judges from here on: one query."""
+        seen = self.made_of(*reader.indexes())
+        moment.put(self, seen)
+        return seen
+
+    def require(self, index: IndexName, reader: CatalogReader) -> bool:
+        """Look at the index within the transaction that brings something into it; NotFound where it is gone.
+
+        False where nothing of it can have changed since the request began, True after :meth:`within`.
+        """
+        fixed, known = self._fixed.get(index), self._known
+        if fixed is not None and fixed.source is Source.FILE:
+            return False
+        now = known.get(index) if known is not None else None
+        if fixed is not None and now is not None and not now.volatile:
+            # The default index has no lists; what is refused though it is volatile since just now may come again.
+            return False
+        if self.within(reader).get(index) is None:
             raise NotFound(f"Index {index} was removed just now: nothing was stored")
+        return True
 
     def changed(self) -> None:
         """Ask again in this request: it was this one that changed them."""
@@ -65,22 +87,29 @@ class Registry:
 
     def made_of(self, revision: int, rows: Iterable[IndexRow]) -> Definitions:
         """The definitions that the rows come to."""
-        defined = dict(self._fixed)
-        for row in rows:
-            fixed = self._fixed.get(row.name)
-            if fixed is None or fixed.source is Source.BUILT_IN:
-                defined[row.name] = IndexDefinition(
-                    row.name,
-                    Kind(row.kind),
-                    row.options,
-                    Source.DATABASE,
-                    is_default=row.name == self._default,
-                    created_at=row.created_at,
-                )
-        return Definitions(revision, defined.values(), self._default)
+        return definitions_of(self.fixed, self._default, revision, rows)
 
     def _ask(self) -> Definitions:
         with self._catalog.read(snapshot=False) as reader:
             revision = reader.state().definitions
             known = self._known
             return known if known is not None and known.revision == revision else self.read(reader)
+
+
+def definitions_of(
+    fixed: Iterable[IndexDefinition], default: IndexName, revision: int, rows: Iterable[IndexRow]
+) -> Definitions:
+    """What the configuration and the catalog's rows come to. Pure."""
+    defined = {one.name: one for one in fixed}
+    for row in rows:
+        one = defined.get(row.name)
+        if one is None or one.source is Source.BUILT_IN:
+            defined[row.name] = IndexDefinition(
+                row.name,
+                Kind(row.kind),
+                row.options,
+                Source.DATABASE,
+                is_default=row.name == default,
+                created_at=row.created_at,
+            )
+    return Definitions(revision, defined.values(), default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from pypicloud_lite.access.gate import Gate
@@ -81,7 +82,7 @@ class Attachments:
         Without a version it is that of the newest one. Other documentation is replaced only where the index is
         volatile, or files may be overwritten: :class:`FileExists` else.
         """
-        definition = self._stage(index, identity)
+        self._stage(index, identity)
         self._gate.require(identity, Permission.WRITE, project, index)
         wanted = self._newest(index, project) if version is None else normalised_version(version)
         with self._catalog.read() as catalog:
@@ -90,10 +91,11 @@ class Attachments:
         new = NewAttachment.documentation(index, project, wanted, self._clock(), identity.username, display_name)
 
         def may_overwrite() -> bool:
-            return definition.volatile or self._gate.allows(identity, Permission.OVERWRITE, project, index)
+            return self._is_volatile(index) or self._gate.allows(identity, Permission.OVERWRITE, project, index)
 
         def admit(catalog: CatalogReader) -> None:
             self._require_defined(catalog, index, identity)
+            self._gate.require(identity, Permission.WRITE, project, index)
             check_status(catalog.project(index, project))
 
         return self._attaching.add(new, spool, author, may_overwrite, admit)
@@ -156,8 +158,7 @@ class Attachments:
         Rights are the caller's to ask.
         """
         if may_overwrite is None:
-            target = self._registry.now().get(choice.target)
-            may_overwrite = lambda: target is not None and target.volatile  # noqa: E731
+            may_overwrite = partial(self._is_volatile, choice.target)
         return AttachedCopy(self._storage, self._catalog, choice, may_overwrite)
 
     def find(self, index: IndexName, filename: str, identity: Identity) -> Attachment:
@@ -184,9 +185,13 @@ class Attachments:
             raise InvalidRequest(f"Index {index} is a mirror, to which nothing is uploaded: choose another index")
         return found
 
+    def _is_volatile(self, index: IndexName) -> bool:
+        now = self._registry.now().get(index)
+        return now is not None and now.volatile
+
     def _require_defined(self, catalog: CatalogReader, index: IndexName, identity: Identity) -> None:
-        """An index that is removed at this moment takes nothing in any more."""
-        if self._registry.made_of(*catalog.indexes()).get(index) is None:
+        """An index that is removed at this moment takes nothing in any more; one that was changed, as it is now."""
+        if self._registry.within(catalog).get(index) is None:
             raise self._indexes.unknown(identity, index)
 
     def _newest(self, index: IndexName, project: ProjectName) -> str:

@@ -104,7 +104,7 @@ class Promotion:
         that the target has with other bytes, where it does not take those; then nothing has changed.
         """
         ready = self._ready(wanted, identity, author)
-        sources, attached, admit = ready.sources, ready.attached, partial(self._admit, wanted, ready.sources)
+        sources, attached, admit = ready.sources, ready.attached, partial(self._admit, wanted, identity, ready.sources)
         if wanted.only_docs:
             if not attached.carry(author, admit):
                 raise _no_docs(wanted)
@@ -119,7 +119,7 @@ class Promotion:
         """What there is to do, once all is asked that can be known before anything changes."""
         target = self._admitted(wanted, identity)
         with self._catalog.read(snapshot=False) as catalog:
-            self._admit(wanted, (), catalog)
+            self._admit(wanted, identity, (), catalog)
         sources: Sequence[FileRecord] = ()
         if not wanted.only_docs:
             choice = Choice(wanted.source, wanted.project, wanted.version, wanted.filenames)
@@ -134,13 +134,16 @@ class Promotion:
         return _Ready(
             sources,
             attached,
-            lambda: self._uploads.may_overwrite(identity, wanted.project, target),
+            lambda: self._uploads.may_overwrite(identity, wanted.project, wanted.target),
             _inspect_strictly if self._uploads.is_strict(target) else None,
         )
 
-    def _admit(self, wanted: PromotionRequest, sources: Sequence[FileRecord], catalog: CatalogReader) -> None:
+    def _admit(
+        self, wanted: PromotionRequest, identity: Identity, sources: Sequence[FileRecord], catalog: CatalogReader
+    ) -> None:
         """Raise where the source may not give, the target may not take, or a yank would be lost on the way."""
-        self._registry.require(wanted.target, catalog)
+        if self._registry.require(wanted.target, catalog):
+            self._gate.require(identity, Permission.WRITE, wanted.project, wanted.target)
         check_status(catalog.project(wanted.target, wanted.project))
         check_gives(catalog.project(wanted.source, wanted.project))
         if wanted.move:

@@ -77,8 +77,12 @@ class Uploads:
         strict = self.is_strict(definition)
         self._gate.require(identity, Permission.WRITE, project, index)
 
+        def may_overwrite() -> bool:
+            return self.may_overwrite(identity, project, index)
+
         def admit(catalog: CatalogReader) -> None:
-            self._registry.require(index, catalog)
+            if self._registry.require(index, catalog):
+                self._gate.require(identity, Permission.WRITE, project, index)
             check_status(catalog.project(index, project))
             if strict and filename.packagetype == "sdist":
                 check_only_sdist(filename, catalog.files(index, project))
@@ -105,7 +109,7 @@ class Uploads:
             signature=form.signature,
             uploader=identity.username,
         )
-        return self._ingest.add(new, content, author, lambda: self.may_overwrite(identity, project, definition), admit)
+        return self._ingest.add(new, content, author, may_overwrite, admit)
 
     def is_strict(self, index: IndexDefinition) -> bool:
         """Whether what comes into the index must be as ``publish/strict.py`` says."""
@@ -130,11 +134,16 @@ class Uploads:
             raise NotFound(f"Index {index} is a mirror and takes no uploads: upload to an index that stands on it")
         return definition
 
-    def may_overwrite(self, identity: Identity, project: ProjectName, index: IndexDefinition) -> bool:
-        """The default index that is volatile takes other bytes from everybody who may upload."""
-        if index.is_default and index.volatile and self._gate.allows(identity, Permission.WRITE, project):
+    def may_overwrite(self, identity: Identity, project: ProjectName, index: IndexName) -> bool:
+        """The default index that is volatile takes other bytes from everybody who may upload.
+
+        By the definitions of this moment: within a transaction :meth:`Registry.require` brings those that it sees.
+        """
+        now = self._registry.now().get(index)
+        is_open = now is not None and now.is_default and now.volatile
+        if is_open and self._gate.allows(identity, Permission.WRITE, project):
             return True
-        return self._gate.allows(identity, Permission.OVERWRITE, project, index.name)
+        return self._gate.allows(identity, Permission.OVERWRITE, project, index)
 
 
 def _content(form: UploadForm) -> tuple[Spool, str]:

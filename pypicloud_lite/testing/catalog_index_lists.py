@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pypicloud_lite.catalog.model import ProjectStatus
+from pypicloud_lite.catalog.model import ConfiguredIndex, IndexRow, ProjectStatus
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.testing.catalog_values import AUTHOR, INDEX, OTHER, CatalogFixtures, CountQueries, add, file_record
@@ -55,3 +55,55 @@ class IndexListsContract(CatalogFixtures):
         for nothing in ("%", "a\0", "\ud800", "é", "x" * 999):
             assert found(nothing) == []
             assert found("", nothing) == ([] if nothing != "x" * 999 else [("zebra", "other")])
+
+    def test_what_is_configured_is_remembered_until_it_is_noted_anew(
+        self, catalog: Catalog, count_queries: CountQueries
+    ) -> None:
+        """All of it, in one query; it is no change of the catalog's."""
+        one = ConfiguredIndex(INDEX, "stage", "built in", (OTHER, _EMPTY), is_default=True)
+        other, new = (
+            ConfiguredIndex(OTHER, "mirror", "configuration"),
+            ConfiguredIndex(_EMPTY, "stage", "configuration"),
+        )
+
+        def noted() -> list[ConfiguredIndex]:
+            with catalog.read(snapshot=False) as reader:
+                return list(reader.configured_indexes())
+
+        with catalog.read() as reader:
+            assert reader.configured_indexes() == []
+            before = reader.state()
+        for indexes in ([one, other], [new, one], []):
+            with catalog.write(AUTHOR) as writer:
+                writer.note_configured(indexes)
+            with count_queries() as queries:
+                assert set(noted()) == set(indexes)
+            assert len(queries) == 1
+        with catalog.read() as reader:
+            assert reader.state() == before
+
+    def test_an_index_that_was_dropped_is_remembered(self, catalog: Catalog, count_queries: CountQueries) -> None:
+        """Until it is noted as cleared, or defined anew; one that was never there is not."""
+
+        def dropped() -> list[IndexName]:
+            with catalog.read(snapshot=False) as reader:
+                return list(reader.dropped_indexes())
+
+        with catalog.write(AUTHOR) as writer:
+            for name in (INDEX, OTHER):
+                writer.define_index(IndexRow(name, "stage", {}))
+            assert not writer.drop_index(_EMPTY)
+        assert dropped() == []
+        with catalog.write(AUTHOR) as writer:
+            assert writer.drop_index(OTHER)
+            assert writer.drop_index(INDEX)
+        with count_queries() as queries:
+            assert set(dropped()) == {INDEX, OTHER}
+        assert len(queries) == 1
+        with catalog.write(AUTHOR) as writer:
+            writer.note_cleared(OTHER)
+            writer.note_cleared(OTHER)
+        assert dropped() == [INDEX]
+        with catalog.write(AUTHOR) as writer:
+            writer.define_index(IndexRow(INDEX, "stage", {}))
+        assert dropped() == []

@@ -44,6 +44,7 @@ from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.belongings import IndexesOfUsers
 from pypicloud_lite.indexes.copying import Copying
 from pypicloud_lite.indexes.ingest import Ingest
+from pypicloud_lite.indexes.lasting import keep_names
 from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.indexes.settings import IndexSettings
 from pypicloud_lite.journal.model import Author
@@ -106,7 +107,6 @@ PROVED_SECONDS = 60.0
 
 Those may not show when a password was changed; the change must count within a minute all the same.
 """
-
 
 _REBUILD = "resync"
 
@@ -224,12 +224,6 @@ class Services:
     def housekeeping(self) -> Housekeeping:
         """The background work of one process."""
         rebuild, settings = self.first_rebuild(), self.settings
-        chores = {
-            "write down refusals": self.refusals.write,
-            "write down downloads": self.counter.write,
-            "sum up old downloads": Thinning(self.database, self.clock).run,
-            **mirror_chores(self.mirrors, self.eviction, settings.get(MirrorSettings)),
-        }
         return Housekeeping(
             self.storage,
             self.ingest,
@@ -237,7 +231,13 @@ class Services:
             self.clock,
             lambda: prepare(settings),
             rescan=self.rescan(),
-            chores=chores,
+            chores={
+                "write down refusals": self.refusals.write,
+                "write down downloads": self.counter.write,
+                "sum up old downloads": Thinning(self.database, self.clock).run,
+                "clear what is left of removed indexes": self.indexes.clear_dropped,
+                **mirror_chores(self.mirrors, self.eviction, settings.get(MirrorSettings)),
+            },
             at_stop=self.runner.stop,
             filling=SearchFilling(self.catalog),
         )
@@ -373,6 +373,7 @@ def prepare(settings: Loaded) -> None:
             upgrade(services.database)
         elif pending := check(services.database):
             raise ConfigError(f"db.migrate = check and the database lacks {', '.join(pending)}: run ppc-db upgrade")
+        keep_names(services.catalog, services.registry)
         import_users(services.administration, services.settings)
         create_root(services.administration, services.access, services.settings)
         warn_without_admin(services.access, services.settings)

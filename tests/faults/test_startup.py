@@ -127,5 +127,5 @@ def test_starting_walks_no_folder(tmp_path, monkeypatch):
     assert len(world.project("p77")["files"]) == FILES_EACH
     world.close()
     assert listed == []
-    # Two of them for the definitions of indexes, once for all chores.
-    assert len(statements) <= 7
+    # Two of them for the definitions of indexes, once for all chores; one for those that requests removed.
+    assert len(statements) <= 8

@@ -30,7 +30,22 @@ from pypicloud_lite.ops.tables import tasks  # noqa: F401  else no part of the m
 from pypicloud_lite.testing.databases import new_database, open_database
 
 ROOT = Path(__file__).parents[2]
-HISTORY = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013"]
+HISTORY = [
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+]
 
 UPGRADE = """
 import sys
