@@ -81,17 +81,28 @@ class Indexes:
         """The answer for an index that is not there, or that the caller may not know of."""
         return self._gate.unknown_index(identity, name)
 
+    def require_makable(self, identity: Identity, name: IndexName) -> None:
+        """Raise where the caller may make no index of that name, whatever its options; NotFound without an owner."""
+        is_owner_there = self._knows_user(name.owner)
+        if is_owner_there or not identity.is_authenticated:
+            self._require_configure(identity, name)
+        if not is_owner_there:
+            raise NotFound(f"There is no user {shown(name.owner)} who could own {name}: add the user first")
+
+    def changeable(self, identity: Identity, name: IndexName) -> IndexDefinition:
+        """As :meth:`get`, for a caller who may change options of it; raises for any other, and where nobody may."""
+        found = self.get(identity, name)
+        self._require_configure(identity, name)
+        self._require_changeable(found)
+        return found
+
     def create(
         self, name: IndexName, kind: Kind, given: Mapping[str, object], identity: Identity, author: Author
     ) -> IndexDefinition:
         """Make an index; IndexExists where there is one, NotFound where there is no such owner."""
-        is_owner_there = self._knows_user(name.owner)
-        if is_owner_there or not identity.is_authenticated:
-            self._require_configure(identity, name)
+        self.require_makable(identity, name)
         if kind is Kind.MIRROR:
             self._require_mirrors(identity)
-        if not is_owner_there:
-            raise NotFound(f"There is no user {shown(name.owner)} who could own {name}: add the user first")
         options = read_options(given, kind)
         if kind is Kind.MIRROR:
             if "mirror_url" not in options:
@@ -119,10 +130,7 @@ class Indexes:
         author: Author,
     ) -> IndexDefinition:
         """Change options: ``change`` gives those that are to be set, of the index as it is; None takes one away."""
-        before = self.get(identity, name)
-        self._require_configure(identity, name)
-        self._require_changeable(before)
-        result = before
+        result = self.changeable(identity, name)
 
         def check(now: Definitions, _reader: CatalogReader) -> IndexDefinition:
             nonlocal result

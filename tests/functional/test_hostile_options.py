@@ -70,6 +70,24 @@ def test_data_of_programs_come_back(world: World) -> None:
         assert world.get("/writer/dev", Accept="application/json").json["result"]["custom_data"] == wanted
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/writer/dev", '{"volatile": %s}'),
+        ("PATCH", "/writer/dev", "[%s]"),
+        ("PUT", "/writer/new", '{"type": %s}'),
+        ("PUSH", "/writer/dev", '{"name": "a", "version": "1", "targetindex": %s}'),
+        ("PATCH", "/writer", '{"title": %s}'),
+    ],
+)
+def test_no_depth_is_an_error_of_the_server(world: World, method: str, path: str, body: str) -> None:
+    world.app.lint = False
+    headers = {"Authorization": basic("writer"), "Accept": "application/json"}
+    for levels in (60, *range(880, 990)):
+        sent = (body % nested(levels)).encode()
+        world.app.request(path, method=method, headers=headers, body=sent, status=400)
+
+
 @pytest.mark.parametrize("data", ["NaN", "[Infinity]", nested(21), nested(961), nested(980)])
 def test_data_of_a_user_are_judged_alike(make_world: Callable[..., World], data: str) -> None:
     world = make_world({"pypi.auth": "sql config"})
