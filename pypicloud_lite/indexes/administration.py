@@ -65,6 +65,13 @@ class Indexes:
             raise self.unknown(identity, name)
         return found
 
+    def require_known(self, identity: Identity, name: IndexName) -> IndexDefinition:
+        """As :meth:`get`, but only who its lists keep from reading is told of none: others may have rights in it."""
+        found = self._registry.now().get(name)
+        if found is None or not self._gate.may_know_of(identity, name):
+            raise self.unknown(identity, name)
+        return found
+
     def seen(self, identity: Identity) -> list[IndexDefinition]:
         """Those that the caller may know of, by name."""
         return [one for one in self._registry.now() if self.may_see(identity, one)]
@@ -108,7 +115,7 @@ class Indexes:
             if "mirror_url" not in options:
                 raise InvalidRequest("A mirror index needs mirror_url: the address of the index that it shows")
             options["mirror_url"] = unmasked(options["mirror_url"], None)
-        new = IndexDefinition(name, kind, options)
+        new, hidden = IndexDefinition(name, kind, options), self._hidden_from(identity)
         self._clear(name, author)
 
         def check(now: Definitions, reader: CatalogReader) -> None:
@@ -118,7 +125,7 @@ class Indexes:
                 raise Conflict(f"User {name.owner} has {_MOST_INDEXES} indexes, which is the limit: remove some")
             if reader.projects_named(name, "", "", 1):
                 raise BackendUnavailable(f"An earlier index {name} is still being removed: try again")
-            self._check_bases(now, new, ())
+            self._check_bases(now, new, (), hidden)
 
         return self._write(new, check, author)
 
@@ -130,7 +137,7 @@ class Indexes:
         author: Author,
     ) -> IndexDefinition:
         """Change options: ``change`` gives those that are to be set, of the index as it is; None takes one away."""
-        result = self.changeable(identity, name)
+        result, hidden = self.changeable(identity, name), self._hidden_from(identity)
 
         def check(now: Definitions, _reader: CatalogReader) -> IndexDefinition:
             nonlocal result
@@ -140,7 +147,7 @@ class Indexes:
             result = self._changed(current, change(current))
             if result.is_mirror and result.get("mirror_url") != current.get("mirror_url"):
                 self._require_mirrors(identity)
-            self._check_bases(now, result, current.bases)
+            self._check_bases(now, result, current.bases, hidden)
             return result
 
         with self._catalog.write(author) as catalog:
@@ -211,10 +218,18 @@ class Indexes:
             current.name, current.kind, options, Source.DATABASE, current.is_default, current.created_at
         )
 
+    def _hidden_from(self, identity: Identity) -> frozenset[IndexName]:
+        """The indexes that the caller may not know of; asked before the transaction, in which others wait."""
+        if identity.is_admin:
+            return frozenset()
+        return frozenset(one.name for one in self._registry.now() if not self.may_see(identity, one))
+
     @staticmethod
-    def _check_bases(now: Definitions, new: IndexDefinition, before: Sequence[IndexName]) -> None:
+    def _check_bases(
+        now: Definitions, new: IndexDefinition, before: Sequence[IndexName], hidden: frozenset[IndexName]
+    ) -> None:
         for base in new.bases:
-            if base not in before and now.get(base) is None:
+            if base not in before and (now.get(base) is None or base in hidden):
                 raise InvalidRequest(f"bases: there is no index {base}: make it first, or leave it out")
         back = now.leads_back(new.name, new.bases)
         if back is not None:

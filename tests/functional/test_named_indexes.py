@@ -193,7 +193,7 @@ def test_a_volatile_index_replaces(world: World) -> None:
 
 def test_reading_can_be_limited(world: World) -> None:
     make(world, "writer/secret", acl_read="writer", acl_upload="writer")
-    make(world, "reader/dev", "reader", bases="writer/secret")
+    make(world, "reader/dev", "admin", bases="writer/secret")
     put(world, "writer/secret", LAB)
     assert page(world, "writer/secret", user="writer") == [LAB.filename]
     href = told(world, "/writer/secret/labpkg")["result"]["1.0"]["+links"][0]["href"]
