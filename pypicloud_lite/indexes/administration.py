@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pypicloud_lite.access.gate import Gate
@@ -276,7 +277,7 @@ class Indexes:
         if not self._mirrors_by(identity):
             raise PermissionDenied(
                 "Only administrators make mirror indexes here, as this server then fetches what it is told to: "
-                "ask one of them, or have devpi.mirrors_by set to owners"
+                "ask one of them, or have index.mirrors_by set to owners"
             )
 
     @staticmethod
@@ -314,7 +315,7 @@ def _combined(index: IndexDefinition, name: str, how: str, value: str, given: Ma
     known = option(name, index.kind)
     if not known.is_list:
         raise InvalidRequest(f"{name} is no list: only lists take += and -=")
-    have = list(given[name] if isinstance(given.get(name), list) else index.get(name) or ())  # type: ignore[arg-type]
+    have = _as_changed(index, name, given)
     wanted = known.read(name, items(name, value))
     if how == "+":
         return [*have, *(one for one in wanted if one not in have)]
@@ -322,3 +323,15 @@ def _combined(index: IndexDefinition, name: str, how: str, value: str, given: Ma
     if missing:
         raise InvalidRequest(f"{name} does not have {shown(str(missing[0]))}: it is {', '.join(have) or 'empty'}")
     return [one for one in have if one not in wanted]
+
+
+def _as_changed(index: IndexDefinition, name: str, given: Mapping[str, object]) -> list[Any]:
+    """A list of the index as it is after the lines before: what one of them took away is what holds without it."""
+    if name not in given:
+        return list(index.get(name) or ())
+    value = given[name]
+    if value is None:
+        rest = {key: kept for key, kept in index.options.items() if key != name}
+        return list(replace(index, options=rest).get(name) or ())
+    found: list[Any] = option(name, index.kind).read(name, value)
+    return found

@@ -66,6 +66,29 @@ def test_an_index_is_made_shown_changed_and_removed(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "comes_to"),
+    [
+        (["acl_upload-=", "acl_upload+=admin"], ["writer", "admin"]),
+        (["acl_upload=writer", "acl_upload+=admin"], ["writer", "admin"]),
+        (["acl_upload=", "acl_upload+=admin"], ["admin"]),
+        (["acl_upload=writer,admin", "acl_upload-=admin"], ["writer"]),
+        (["acl_upload+=admin", "acl_upload-=reader,outsider", "acl_upload+=writer"], ["admin", "writer"]),
+        (["acl_upload=:authenticated:", "acl_upload-=:AUTHENTICATED:"], []),
+        (["acl_upload=writer", "acl_upload-=reader"], None),
+        (["acl_upload-=", "acl_upload-=reader"], None),
+        (["acl_upload=writer", "acl_upload=admin"], ["admin"]),
+        (["acl_upload=writer", "acl_upload-="], ["writer"]),
+    ],
+)
+def test_lines_of_one_change_build_on_each_other(world: World, lines: list[str], comes_to: list[str] | None) -> None:
+    make(world, "writer/dev", acl_upload="reader,outsider")
+    change(world, "writer/dev", *lines, status=400 if comes_to is None else 200)
+    assert told(world, "/writer/dev")["result"]["acl_upload"] == (
+        ["reader", "outsider"] if comes_to is None else comes_to
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "word"),
     [
         ({"volatile": "perhaps"}, "volatile"),
@@ -94,7 +117,8 @@ def test_who_may_make_an_index(world: World) -> None:
     make(world, "writer/dev", "writer", 409)
     make(world, "writer/json", "writer", 405)
     make(world, "writer/Dev", "writer", 400)
-    make(world, "writer/m", "writer", 403, type="mirror", mirror_url="https://index.example.com/simple/")
+    refused = make(world, "writer/m", "writer", 403, type="mirror", mirror_url="https://index.example.com/simple/")
+    assert "index.mirrors_by" in refused.json["message"]
 
 
 def test_the_type_of_an_index_stays(world: World) -> None:
