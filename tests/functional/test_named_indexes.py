@@ -231,6 +231,23 @@ def test_reading_can_be_limited(world: World) -> None:
     assert world.get("/reader/dev/+simple/", "reader", Accept=JSON).json["projects"] == []
 
 
+def test_an_owner_reads_its_index_where_others_read_by_the_rules_of_the_server(world: World) -> None:
+    make(world, "outsider/x", "outsider", acl_upload="outsider,writer", bases="root/main")
+    put(world, "outsider/x", LAB, "outsider")
+    world.upload(LAB_NEWER)
+    # What a base has is another matter.
+    assert page(world, "outsider/x", user="outsider") == [LAB.filename]
+    assert page(world, "outsider/x") == [LAB.filename, LAB_NEWER.filename]
+    page(world, "outsider/x", user=None, status=401)
+    assert told(world, "/outsider/x", "outsider")["result"]["projects"] == ["labpkg"]
+    href = told(world, "/outsider/x/labpkg", "outsider")["result"]["1.0"]["+links"][0]["href"]
+    assert world.get(href, "outsider").body == LAB.data
+    listed = world.get("/outsider/x/+simple/", "outsider", Accept=JSON).json["projects"]
+    assert [one["name"] for one in listed] == ["labpkg"]
+    world.get("/simple/labpkg/", "outsider", 404)
+    assert "outsider" in world.get("/outsider/x/", "reader", Accept="text/html").text
+
+
 def test_uploads_need_the_list(world: World) -> None:
     make(world, "writer/dev")
     assert "acl_upload" in put(world, "writer/dev", LAB, "reader", 403).status
