@@ -99,9 +99,10 @@ def decide(identity: Identity, permission: Permission, target: Target, rules: Ru
     OVERWRITE, DELETE and FILL_CACHE need
     membership in one of their groups too, DELETE not from an owner; whoever may DELETE may YANK, which does less.
 
-    In a named index its own lists decide instead, but for READ where it has no such list. Its owner reads, deletes,
-    yanks and configures, and uploads where the list says so. Where it is not volatile nobody overwrites, and only FORCE
-    deletes. Where it says who reads, TEST is for those.
+    In a named index its own lists decide instead, but for READ where it has no such list: then only its owner, who
+    could make one, needs no rule of the project. Its owner reads, deletes, yanks and configures, and uploads where the
+    list says so. Where it is not volatile nobody overwrites, and only FORCE deletes. Where it says who reads, TEST is
+    for those.
     """
     return judge(identity, permission, target, rules).allowed
 
@@ -115,8 +116,16 @@ def judge(identity: Identity, permission: Permission, target: Target, rules: Rul
         return _NOT_VOLATILE
     if Role.ADMIN in identity.roles:
         return _BY_ADMIN
-    if own is not None and not (own.read is None and permission in {Permission.READ, Permission.FILL_CACHE}):
-        return _judge_in_index(identity, permission, own, rules)
+    if own is not None:
+        by_projects = own.read is None and permission in {Permission.READ, Permission.FILL_CACHE}
+        if not by_projects or identity.username == own.owner:
+            in_index = _judge_in_index(identity, permission, own, rules)
+            if in_index.allowed or not by_projects:
+                return in_index
+    return _judge_by_projects(identity, permission, target, rules)
+
+
+def _judge_by_projects(identity: Identity, permission: Permission, target: Target, rules: Rules) -> Verdict:
     if permission in _ADMINS:
         return _ADMINS_ONLY
     groups = principals(identity)

@@ -20,6 +20,7 @@ from pypicloud_lite.access.transactions import asking
 from pypicloud_lite.db.engine import Database
 from pypicloud_lite.db.types import storable
 from pypicloud_lite.kernel.errors import InvalidRequest
+from pypicloud_lite.kernel.json_values import DEEPEST, kept_json
 from pypicloud_lite.kernel.names import shown
 
 _MOST_TEXT = 10_000
@@ -76,8 +77,11 @@ def _value(name: str, value: object) -> Any:
     if value is None or value in ("", [], {}):
         return None
     if name == "custom_data":
-        if len(_dumped(value)) > _MOST_TEXT:
-            raise InvalidRequest(f"custom_data has at most {_MOST_TEXT} characters as JSON: shorten it")
+        if kept_json(value, _MOST_TEXT) is None:
+            raise InvalidRequest(
+                f"custom_data is JSON of at most {_MOST_TEXT} characters and {DEEPEST} levels, without NaN and "
+                "Infinity: send less, or flatter"
+            )
         return value
     longest = _MOST_EMAIL if name == "email" else _MOST_TEXT
     if not isinstance(value, str) or len(value) > longest or storable(value) != value:

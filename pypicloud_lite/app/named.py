@@ -33,7 +33,14 @@ def mount_named(
         dialect,
         IndexViews(services.indexes, listed, identity, api, others),
         ProjectViews(
-            ProjectServices(services.lookup, services.catalog, services.removals, services.attachments),
+            ProjectServices(
+                services.indexes,
+                services.gate,
+                services.lookup,
+                services.catalog,
+                services.removals,
+                services.attachments,
+            ),
             identity,
             simple.named_project,
             files.by_digest,

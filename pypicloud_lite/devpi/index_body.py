@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from pypicloud_lite.devpi.bodies import parsed
 from pypicloud_lite.indexes.administration import edited
 from pypicloud_lite.indexes.model import IndexDefinition
 from pypicloud_lite.indexes.options import Kind, read_kind
-from pypicloud_lite.kernel.errors import InvalidRequest, TooLarge
+from pypicloud_lite.kernel.errors import InvalidRequest
 from pypicloud_lite.kernel.names import shown
 
-MAX_BODY = 1024 * 1024
+MOST_BYTES = 1024 * 1024
+"""Of options, with the projects that a client was told and sends back."""
 _TOLD = frozenset({"projects", "created", "modified"})
 """Keys of our own answers that are no options."""
 
 
-def read_json(body: bytes) -> Any:
-    """The document; InvalidRequest where it is none."""
-    if len(body) > MAX_BODY:
-        raise TooLarge(f"The body has more than {MAX_BODY} bytes: send less at once")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not JSON: send an object") from None
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """An object."""
-    document = read_json(body)
-    if not isinstance(document, dict):
-        raise InvalidRequest("The body is not a JSON object: send keys with values")
-    return document
-
-
 def new_index(body: bytes) -> tuple[Kind, Mapping[str, object]]:
-    """Of a PUT: the kind of the index, and its options."""
-    given = dict(read_object(body)) if body.strip() else {}
+    """Of a PUT, which may be empty: the kind of the index, and its options."""
+    document = parsed(body) if body.strip() else {}
+    if not isinstance(document, dict):
+        raise InvalidRequest("The body is not a JSON object: send options with their values")
+    given = dict(document)
     kind = read_kind(given.pop("type", Kind.STAGE.value))
     return kind, given
 

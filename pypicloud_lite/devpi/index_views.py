@@ -13,8 +13,9 @@ from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.devpi.answers import ApiConfig, answer, caller_or_nobody, told
+from pypicloud_lite.devpi.bodies import read_bytes, read_json
 from pypicloud_lite.devpi.callers import Caller, caller_of
-from pypicloud_lite.devpi.index_body import changes_of, new_index, read_json
+from pypicloud_lite.devpi.index_body import MOST_BYTES, changes_of, new_index
 from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest, NotFound
 from pypicloud_lite.kernel.names import IndexName, shown
@@ -69,13 +70,15 @@ class IndexViews:
             name = IndexName(request.matchdict["owner"], request.matchdict["index"])
         except InvalidName as error:
             raise InvalidRequest(error.message) from None
-        kind, given = new_index(request.body)
+        body = read_bytes(request, MOST_BYTES, lambda: self._indexes.require_makable(identity, name))
+        kind, given = new_index(body)
         return answer("indexconfig", self._indexes.create(name, kind, given, identity, author).shown())
 
     def modify(self, request: Request) -> PlainResponse:
         """``PATCH``: a list of ``key=value``, ``key+=value``, ``key-=value``, or an object."""
         identity, author = self._identity.author(request)
-        name, document = index_of(request), read_json(request.body)
+        name = index_of(request)
+        document = read_json(request, MOST_BYTES, lambda: self._indexes.changeable(identity, name))
         before = self._indexes.get(identity, name)
         after = self._indexes.modify(name, lambda index: changes_of(document, index), identity, author)
         if "error_on_noop" in request.GET and after.options == before.options:

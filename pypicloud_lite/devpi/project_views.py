@@ -8,6 +8,8 @@ from typing import Any
 
 from pyramid.request import Request
 
+from pypicloud_lite.access.gate import Gate
+from pypicloud_lite.access.model import Permission
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.model import Origin
 from pypicloud_lite.catalog.port import Catalog
@@ -15,10 +17,11 @@ from pypicloud_lite.devpi.answers import ApiConfig, answer, told
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.devpi.project_json import attached_links, file_path, versions_of
+from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.layout import is_attachment_name
 from pypicloud_lite.kernel.clock import iso_utc
-from pypicloud_lite.kernel.errors import InvalidName, NotFound, TooLarge
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError, TooLarge
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
@@ -34,6 +37,8 @@ from pypicloud_lite.web.routing import View
 class ProjectServices:
     """What the views call."""
 
+    indexes: Indexes
+    gate: Gate
     lookup: ProjectLookup
     catalog: Catalog
     removals: Removals
@@ -51,6 +56,8 @@ class ProjectViews:
         download: View,
         api: ApiConfig,
     ) -> None:
+        self._indexes = services.indexes
+        self._gate = services.gate
         self._lookup = services.lookup
         self._catalog = services.catalog
         self._removals = services.removals
@@ -100,14 +107,21 @@ class ProjectViews:
 
     def remove_file(self, request: Request) -> PlainResponse:
         """``DELETE`` of the address of a file."""
-        index, project = self._of_file(request)
-        return self._remove(request, Selection(index, project, filename=request.matchdict["filename"]))
+        index, project, is_there = self._of_file(request)
+        selection = Selection(index, project, filename=request.matchdict["filename"])
+        # Who may not delete it is not told what is there.
+        self._removals.require(selection, self._identity(request), force="force" in request.GET)
+        if not is_there:
+            raise _replaced(selection.filename, index)
+        return self._remove(request, selection)
 
     def file(self, request: Request) -> Any:
         """The bytes; for a program that asks for JSON what is known of the file."""
         if is_attachment_name(request.matchdict["filename"]):
             return self._attachment(request)
-        index, project = self._of_file(request)
+        index, project, is_there = self._of_file(request)
+        if not is_there and self._gate.allows(self._identity(request), Permission.READ, project, index):
+            raise _replaced(request.matchdict["filename"], index)
         request.matchdict["project"] = project.value
         request.matchdict["digest"] = request.matchdict["first"] + request.matchdict["second"]
         if "application/json" not in request.environ.get("HTTP_ACCEPT", "") or request.method == "HEAD":
@@ -176,20 +190,21 @@ class ProjectViews:
         removed = self._removals.remove(selection, identity, author, force=force)
         return told(f"{len(removed)} files of {selection.project} deleted from {selection.index}")
 
-    def _of_file(self, request: Request) -> tuple[IndexName, ProjectName]:
-        """The project that the index has the file of; NotFound where it has no such file, or with other bytes."""
+    def _of_file(self, request: Request) -> tuple[IndexName, ProjectName, bool]:
+        """The project of the file, and no where the index has another under its name; NotFound for what is no name."""
         match, index = request.matchdict, index_of(request)
         filename: str = match["filename"]
         bare = filename.removesuffix(".metadata").removesuffix(".asc")
+        self._indexes.require_known(self._identity(request), index)
         with self._catalog.read(snapshot=False) as catalog:
             record = catalog.file(index, bare) if bare.isascii() else None
-        if record is not None and record.digests.sha256.startswith(match["first"] + match["second"]):
-            return index, record.project
-        if record is None or record.origin is Origin.CACHE:
-            with suppress(InvalidName):
-                # One that a mirror has still to fetch; of any other index it is not there.
-                return index, Filename.parse(bare).project
-        raise NotFound(f"There is no file {shown(filename)} in {index} here: it was replaced or deleted")
+        if record is not None:
+            is_same = record.digests.sha256.startswith(match["first"] + match["second"])
+            return index, record.project, is_same or record.origin is Origin.CACHE
+        with suppress(InvalidName):
+            # One that a mirror has still to fetch; of any other index it is not there.
+            return index, Filename.parse(bare).project, True
+        raise _replaced(filename, index)
 
     def _normalised(self, request: Request, name: ProjectName) -> PlainResponse:
         query = request.environ.get("QUERY_STRING")
@@ -203,6 +218,10 @@ class ProjectViews:
         path = f"project/{_project(request)}/{match.get('version', '')}".rstrip("/") + "/"
         depth = request.environ["PATH_INFO"].count("/") - 1
         return redirect(f"{'../' * depth}{path}?index={index_of(request)}", permanent=False)
+
+
+def _replaced(filename: str | None, index: IndexName) -> PpcError:
+    return NotFound(f"There is no file {shown(filename or '')} in {index} here: it was replaced or deleted")
 
 
 def _project(request: Request) -> ProjectName:

@@ -10,7 +10,7 @@ from pyramid.request import Request
 from pypicloud_lite.access.model import Identity
 from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.devpi.answers import answer
-from pypicloud_lite.devpi.index_body import read_object
+from pypicloud_lite.devpi.bodies import read_object
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest
@@ -54,7 +54,7 @@ class PushViews:
     def push(self, request: Request) -> PlainResponse:
         """``PUSH /OWNER/INDEX``: what was done, as the client prints it."""
         identity, author = self._identity.author(request)
-        given = read_object(request.body)
+        given = read_object(request)
         unknown = sorted(given.keys() - _KNOWN)
         if unknown:
             raise InvalidRequest(f"A push has no option {shown(unknown[0])}: it has {', '.join(sorted(_KNOWN))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pypicloud_lite.access.gate import Gate
@@ -66,6 +67,13 @@ class Indexes:
             raise self.unknown(identity, name)
         return found
 
+    def require_known(self, identity: Identity, name: IndexName) -> IndexDefinition:
+        """As :meth:`get`, but only who its lists keep from reading is told of none: others may have rights in it."""
+        found = self._registry.now().get(name)
+        if found is None or not self._gate.may_know_of(identity, name):
+            raise self.unknown(identity, name)
+        return found
+
     def seen(self, identity: Identity) -> list[IndexDefinition]:
         """Those that the caller may know of, by name."""
         return [one for one in self._registry.now() if self.may_see(identity, one)]
@@ -82,23 +90,34 @@ class Indexes:
         """The answer for an index that is not there, or that the caller may not know of."""
         return self._gate.unknown_index(identity, name)
 
+    def require_makable(self, identity: Identity, name: IndexName) -> None:
+        """Raise where the caller may make no index of that name, whatever its options; NotFound without an owner."""
+        is_owner_there = self._knows_user(name.owner)
+        if is_owner_there or not identity.is_authenticated:
+            self._require_configure(identity, name)
+        if not is_owner_there:
+            raise NotFound(f"There is no user {shown(name.owner)} who could own {name}: add the user first")
+
+    def changeable(self, identity: Identity, name: IndexName) -> IndexDefinition:
+        """As :meth:`get`, for a caller who may change options of it; raises for any other, and where nobody may."""
+        found = self.get(identity, name)
+        self._require_configure(identity, name)
+        self._require_changeable(found)
+        return found
+
     def create(
         self, name: IndexName, kind: Kind, given: Mapping[str, object], identity: Identity, author: Author
     ) -> IndexDefinition:
         """Make an index; IndexExists where there is one, NotFound where there is no such owner."""
-        is_owner_there = self._knows_user(name.owner)
-        if is_owner_there or not identity.is_authenticated:
-            self._require_configure(identity, name)
+        self.require_makable(identity, name)
         if kind is Kind.MIRROR:
             self._require_mirrors(identity)
-        if not is_owner_there:
-            raise NotFound(f"There is no user {shown(name.owner)} who could own {name}: add the user first")
         options = read_options(given, kind)
         if kind is Kind.MIRROR:
             if "mirror_url" not in options:
                 raise InvalidRequest("A mirror index needs mirror_url: the address of the index that it shows")
             options["mirror_url"] = unmasked(options["mirror_url"], None)
-        new = IndexDefinition(name, kind, options)
+        new, hidden = IndexDefinition(name, kind, options), self._hidden_from(identity)
         self._clear(name, author)
 
         def check(now: Definitions, reader: CatalogReader) -> None:
@@ -108,7 +127,7 @@ class Indexes:
                 raise Conflict(f"User {name.owner} has {_MOST_INDEXES} indexes, which is the limit: remove some")
             if reader.projects_named(name, "", "", 1):
                 raise BackendUnavailable(f"An earlier index {name} is still being removed: try again")
-            self._check_bases(now, new, ())
+            self._check_bases(now, new, (), hidden)
 
         return self._write(new, check, author)
 
@@ -120,10 +139,7 @@ class Indexes:
         author: Author,
     ) -> IndexDefinition:
         """Change options: ``change`` gives those that are to be set, of the index as it is; None takes one away."""
-        before = self.get(identity, name)
-        self._require_configure(identity, name)
-        self._require_changeable(before)
-        result = before
+        result, hidden = self.changeable(identity, name), self._hidden_from(identity)
 
         def check(now: Definitions, _reader: CatalogReader) -> IndexDefinition:
             nonlocal result
@@ -133,7 +149,7 @@ class Indexes:
             result = self._changed(current, change(current))
             if result.is_mirror and result.get("mirror_url") != current.get("mirror_url"):
                 self._require_mirrors(identity)
-            self._check_bases(now, result, current.bases)
+            self._check_bases(now, result, current.bases, hidden)
             return result
 
         with self._catalog.write(author) as catalog:
@@ -221,10 +237,18 @@ class Indexes:
             current.name, current.kind, options, Source.DATABASE, current.is_default, current.created_at
         )
 
+    def _hidden_from(self, identity: Identity) -> frozenset[IndexName]:
+        """The indexes that the caller may not know of; asked before the transaction, in which others wait."""
+        if identity.is_admin:
+            return frozenset()
+        return frozenset(one.name for one in self._registry.now() if not self.may_see(identity, one))
+
     @staticmethod
-    def _check_bases(now: Definitions, new: IndexDefinition, before: Sequence[IndexName]) -> None:
+    def _check_bases(
+        now: Definitions, new: IndexDefinition, before: Sequence[IndexName], hidden: frozenset[IndexName]
+    ) -> None:
         for base in new.bases:
-            if base not in before and now.get(base) is None:
+            if base not in before and (now.get(base) is None or base in hidden):
                 raise InvalidRequest(f"bases: there is no index {base}: make it first, or leave it out")
         back = now.leads_back(new.name, new.bases)
         if back is not None:
@@ -281,7 +305,7 @@ class Indexes:
         if not self._mirrors_by(identity):
             raise PermissionDenied(
                 "Only administrators make mirror indexes here, as this server then fetches what it is told to: "
-                "ask one of them, or have devpi.mirrors_by set to owners"
+                "ask one of them, or have index.mirrors_by set to owners"
             )
 
     @staticmethod
@@ -319,7 +343,7 @@ def _combined(index: IndexDefinition, name: str, how: str, value: str, given: Ma
     known = option(name, index.kind)
     if not known.is_list:
         raise InvalidRequest(f"{name} is no list: only lists take += and -=")
-    have = list(given[name] if isinstance(given.get(name), list) else index.get(name) or ())  # type: ignore[arg-type]
+    have = _as_changed(index, name, given)
     wanted = known.read(name, items(name, value))
     if how == "+":
         return [*have, *(one for one in wanted if one not in have)]
@@ -327,3 +351,15 @@ def _combined(index: IndexDefinition, name: str, how: str, value: str, given: Ma
     if missing:
         raise InvalidRequest(f"{name} does not have {shown(str(missing[0]))}: it is {', '.join(have) or 'empty'}")
     return [one for one in have if one not in wanted]
+
+
+def _as_changed(index: IndexDefinition, name: str, given: Mapping[str, object]) -> list[Any]:
+    """A list of the index as it is after the lines before: what one of them took away is what holds without it."""
+    if name not in given:
+        return list(index.get(name) or ())
+    value = given[name]
+    if value is None:
+        rest = {key: kept for key, kept in index.options.items() if key != name}
+        return list(replace(index, options=rest).get(name) or ())
+    found: list[Any] = option(name, index.kind).read(name, value)
+    return found

@@ -6,7 +6,6 @@ or JSON. The names are devpi's, where it has the option (``acl_read``, ``acl_for
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pypicloud_lite.access.policy import ANY_USER, ANYBODY
+from pypicloud_lite.db.types import storable
 from pypicloud_lite.kernel.errors import InvalidName, InvalidRequest
+from pypicloud_lite.kernel.json_values import DEEPEST, kept_json
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 
 _MOST_TEXT = 10_000
@@ -56,7 +57,7 @@ class Option:
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or len(value) > _MOST_TEXT or "\0" in value:
+    if not isinstance(value, str) or len(value) > _MOST_TEXT or storable(value) != value:
         raise InvalidRequest(f"{name} is a text of at most {_MOST_TEXT} characters, not {shown(repr(value))}")
     return value
 
@@ -114,15 +115,15 @@ def _whitelist(name: str, value: object) -> list[str]:
 
 
 def _inheritance(name: str, value: object) -> str:
-    if value not in {"intersection", "union"}:
+    if not isinstance(value, str) or value not in {"intersection", "union"}:
         raise InvalidRequest(f"{name} is intersection or union, not {shown(str(value))}")
-    return str(value)
+    return value
 
 
 def _seconds(name: str, value: object) -> int:
     try:
         number = float(value)  # type: ignore[arg-type]  # anything else is told of below
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not 0 <= number <= _LONGEST_EXPIRY:
         raise InvalidRequest(f"{name} is a number of seconds, not {shown(str(value))}")
@@ -144,12 +145,12 @@ def _address(name: str, value: object) -> str:
 
 
 def _anything(name: str, value: object) -> Any:
-    try:
-        if len(json.dumps(value)) <= _MOST_TEXT:
-            return value
-    except (TypeError, ValueError):
-        pass
-    raise InvalidRequest(f"{name} is JSON of at most {_MOST_TEXT} characters")
+    if kept_json(value, _MOST_TEXT) is None:
+        raise InvalidRequest(
+            f"{name} is JSON of at most {_MOST_TEXT} characters and {DEEPEST} levels, without NaN and Infinity: "
+            "send less, or flatter"
+        )
+    return value
 
 
 _ALL = (

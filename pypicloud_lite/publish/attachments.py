@@ -25,6 +25,7 @@ from pypicloud_lite.indexes.registry import Registry
 from pypicloud_lite.journal.model import Author
 from pypicloud_lite.kernel.clock import Clock
 from pypicloud_lite.kernel.errors import (
+    AuthenticationRequired,
     BackendUnavailable,
     InvalidName,
     InvalidRequest,
@@ -163,24 +164,25 @@ class Attachments:
 
     def find(self, index: IndexName, filename: str, identity: Identity) -> Attachment:
         """The attachment of that name, for a caller who may read its project: else the answer for what is not there."""
+        self._indexes.require_known(identity, index)
         with self._catalog.read(snapshot=False) as catalog:
             found = catalog.attachment(index, filename)
             project = catalog.project(index, found.project) if found is not None else None
-        defined = self._registry.now().get(index) is not None
-        if found is not None and defined and project is not None and project.status is not ProjectStatus.QUARANTINED:
-            if self._gate.allows(identity, Permission.READ, found.project, index):
+        may_read = self._gate.may_read_somewhere(identity, index)
+        if found is not None and project is not None and project.status is not ProjectStatus.QUARANTINED:
+            may_read = self._gate.allows(identity, Permission.READ, found.project, index)
+            if may_read:
                 return found
-            raise self._gate.unknown(identity, found.project, index)
-        raise _missing(filename)
+        if may_read or identity.is_authenticated:
+            raise _missing(filename)
+        raise AuthenticationRequired(f"Log in to see whether there is a file {shown(filename)} here")
 
     def read(self, attachment: Attachment) -> BlobReader:
         """Its bytes; ``BlobNotFound`` where it was removed or replaced since it was found."""
         return self._storage.open(attachment.key)
 
     def _stage(self, index: IndexName, identity: Identity) -> IndexDefinition:
-        found = self._registry.now().get(index)
-        if found is None:
-            raise self._indexes.unknown(identity, index)
+        found = self._indexes.require_known(identity, index)
         if found.is_mirror:
             raise InvalidRequest(f"Index {index} is a mirror, to which nothing is uploaded: choose another index")
         return found

@@ -22,6 +22,12 @@ class Removals:
         self._gate = gate
         self._changes = changes
 
+    def require(self, selection: Selection, identity: Identity, *, force: bool = False) -> None:
+        """Raise where the caller may not delete that, whether or not it is there."""
+        index = selection.index
+        if not (force and self._gate.allows(identity, Permission.FORCE, selection.project, index)):
+            self._gate.require(identity, Permission.DELETE, selection.project, index)
+
     def remove(
         self, selection: Selection, identity: Identity, author: Author, *, force: bool = False
     ) -> list[FileRecord]:
@@ -32,9 +38,7 @@ class Removals:
         The files that were deleted: :class:`NotFound` where there is nothing to delete, not even documentation. The
         project's name stays private until :meth:`free`.
         """
-        index = selection.index
-        if not (force and self._gate.allows(identity, Permission.FORCE, selection.project, index)):
-            self._gate.require(identity, Permission.DELETE, selection.project, index)
+        self.require(selection, identity, force=force)
         removed, attached = self._changes.remove_all(selection, author)
         if not (removed or attached):
             raise NotFound(f"Project {selection.project} has no {selection}: nothing was deleted")

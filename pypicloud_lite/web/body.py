@@ -35,13 +35,13 @@ class RequestBody:
             raise OSError(f"the body of the request is malformed: {error!r}") from error
         return piece
 
-    def drain(self) -> bool:
+    def drain(self, most: int = _DRAIN_BYTES) -> bool:
         """Read and forget the rest, so that its sender reads our answer; whether that was all of it.
 
         Bounded in bytes and time: what is left then is the server's to cut off.
         """
         deadline = time.monotonic() + _DRAIN_SECONDS
-        left = _DRAIN_BYTES
+        left = most
         try:
             while left > 0 and (seconds := deadline - time.monotonic()) > 0:
                 self._wait_at_most(seconds)

@@ -66,6 +66,29 @@ def test_an_index_is_made_shown_changed_and_removed(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "comes_to"),
+    [
+        (["acl_upload-=", "acl_upload+=admin"], ["writer", "admin"]),
+        (["acl_upload=writer", "acl_upload+=admin"], ["writer", "admin"]),
+        (["acl_upload=", "acl_upload+=admin"], ["admin"]),
+        (["acl_upload=writer,admin", "acl_upload-=admin"], ["writer"]),
+        (["acl_upload+=admin", "acl_upload-=reader,outsider", "acl_upload+=writer"], ["admin", "writer"]),
+        (["acl_upload=:authenticated:", "acl_upload-=:AUTHENTICATED:"], []),
+        (["acl_upload=writer", "acl_upload-=reader"], None),
+        (["acl_upload-=", "acl_upload-=reader"], None),
+        (["acl_upload=writer", "acl_upload=admin"], ["admin"]),
+        (["acl_upload=writer", "acl_upload-="], ["writer"]),
+    ],
+)
+def test_lines_of_one_change_build_on_each_other(world: World, lines: list[str], comes_to: list[str] | None) -> None:
+    make(world, "writer/dev", acl_upload="reader,outsider")
+    change(world, "writer/dev", *lines, status=400 if comes_to is None else 200)
+    assert told(world, "/writer/dev")["result"]["acl_upload"] == (
+        ["reader", "outsider"] if comes_to is None else comes_to
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "word"),
     [
         ({"volatile": "perhaps"}, "volatile"),
@@ -94,7 +117,8 @@ def test_who_may_make_an_index(world: World) -> None:
     make(world, "writer/dev", "writer", 409)
     make(world, "writer/json", "writer", 405)
     make(world, "writer/Dev", "writer", 400)
-    make(world, "writer/m", "writer", 403, type="mirror", mirror_url="https://index.example.com/simple/")
+    refused = make(world, "writer/m", "writer", 403, type="mirror", mirror_url="https://index.example.com/simple/")
+    assert "index.mirrors_by" in refused.json["message"]
 
 
 def test_the_type_of_an_index_stays(world: World) -> None:
@@ -193,7 +217,7 @@ def test_a_volatile_index_replaces(world: World) -> None:
 
 def test_reading_can_be_limited(world: World) -> None:
     make(world, "writer/secret", acl_read="writer", acl_upload="writer")
-    make(world, "reader/dev", "reader", bases="writer/secret")
+    make(world, "reader/dev", "admin", bases="writer/secret")
     put(world, "writer/secret", LAB)
     assert page(world, "writer/secret", user="writer") == [LAB.filename]
     href = told(world, "/writer/secret/labpkg")["result"]["1.0"]["+links"][0]["href"]
@@ -207,6 +231,23 @@ def test_reading_can_be_limited(world: World) -> None:
         world.get(path, "reader", 404, Accept=JSON)
         world.get(path, None, 401, Accept=JSON)
     assert world.get("/reader/dev/+simple/", "reader", Accept=JSON).json["projects"] == []
+
+
+def test_an_owner_reads_its_index_where_others_read_by_the_rules_of_the_server(world: World) -> None:
+    make(world, "outsider/x", "outsider", acl_upload="outsider,writer", bases="root/main")
+    put(world, "outsider/x", LAB, "outsider")
+    world.upload(LAB_NEWER)
+    # What a base has is another matter.
+    assert page(world, "outsider/x", user="outsider") == [LAB.filename]
+    assert page(world, "outsider/x") == [LAB.filename, LAB_NEWER.filename]
+    page(world, "outsider/x", user=None, status=401)
+    assert told(world, "/outsider/x", "outsider")["result"]["projects"] == ["labpkg"]
+    href = told(world, "/outsider/x/labpkg", "outsider")["result"]["1.0"]["+links"][0]["href"]
+    assert world.get(href, "outsider").body == LAB.data
+    listed = world.get("/outsider/x/+simple/", "outsider", Accept=JSON).json["projects"]
+    assert [one["name"] for one in listed] == ["labpkg"]
+    world.get("/simple/labpkg/", "outsider", 404)
+    assert "outsider" in world.get("/outsider/x/", "reader", Accept="text/html").text
 
 
 def test_uploads_need_the_list(world: World) -> None:

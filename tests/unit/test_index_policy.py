@@ -17,7 +17,7 @@ from pypicloud_lite.access.model import (
     ScopeWord,
     Target,
 )
-from pypicloud_lite.access.policy import Rules, decide
+from pypicloud_lite.access.policy import Rules, Verdict, decide, judge
 from pypicloud_lite.kernel.names import IndexName, ProjectName
 
 PROJECT, INDEX = ProjectName("labpkg"), IndexName("alice", "dev")
@@ -108,6 +108,26 @@ def test_without_a_list_of_readers_the_rules_of_the_project_decide() -> None:
     only_dev = Grants(groups={"devs": frozenset({Right.READ})})
     assert Permission.READ not in _held("bob", rules, only_dev)
     assert Permission.READ in _held("dev", rules, only_dev)
+
+
+def test_the_owner_reads_whatever_the_rules_of_the_project_say() -> None:
+    """It could give itself the list at any time; who may upload could not."""
+    rules, nobody = IndexRules("alice", upload=frozenset({"alice", "bob"})), Rules(default_read=frozenset({"staff"}))
+    only_dev = Grants(groups={"devs": frozenset({Right.READ})})
+    for grants in (NO_GRANTS, only_dev):
+        target = Target(PROJECT, grants, INDEX, rules)
+        for permission in READER:
+            assert judge(CALLERS["alice"], permission, target, nobody) == Verdict(True, "owner of the index")
+            assert not judge(CALLERS["bob"], permission, target, nobody).allowed
+    refused = judge(CALLERS["bob"], Permission.READ, Target(PROJECT, NO_GRANTS, INDEX, rules), nobody)
+    assert refused.reason == "the project has no rule of its own, and no group is in pypi.default_read"
+    # A token is no more than its scope, and what is fetched is fetched for those who may have it fetched.
+    uploads = Identity("alice", scope=Scope(frozenset({ScopeWord.UPLOAD})))
+    assert not decide(uploads, Permission.READ, Target(PROJECT, NO_GRANTS, INDEX, rules), nobody)
+    no_cache = Rules(default_read=frozenset({"staff"}), cache_groups=frozenset({"staff"}))
+    assert not decide(CALLERS["alice"], Permission.FILL_CACHE, Target(PROJECT, NO_GRANTS, INDEX, rules), no_cache)
+    # What is elsewhere is not its own.
+    assert not decide(CALLERS["alice"], Permission.READ, Target(PROJECT, NO_GRANTS, INDEX), nobody)
 
 
 def test_rules_of_a_project_give_nothing_in_an_index_with_lists() -> None:

@@ -28,7 +28,7 @@ def rights(index: IndexDefinition) -> Sequence[tuple[str, str]]:
         return [("Everything", "as the rules of this server say: it is the default index")]
     read, upload = index.get("acl_read"), list(index.get("acl_upload")) if not index.is_mirror else []
     owner = index.name.owner
-    may_read = _BY_SERVER if read is None else people(_each(owner, *read, *upload))
+    may_read = f"{owner}, and {_BY_SERVER}" if read is None else people(_each(owner, *read, *upload))
     if index.is_mirror:
         return [("Read", may_read), ("Upload", "nobody: it shows what an upstream has")]
     said = [("Read", may_read), ("Upload", people(upload))]
