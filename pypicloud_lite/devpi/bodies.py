@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pypicloud_lite.kernel.errors import InvalidRequest, TooLarge
-from pypicloud_lite.web.body import RequestBody
+from pypicloud_lite.web.body import FEW_BYTES, RequestBody
 
 _MOST_BYTES = 256 * 1024
-_MOST_FORGOTTEN = 4 * 1024 * 1024
-"""Read of what is too long, so that a client which sends before it reads hears why."""
 
 
 def read_bytes(request: Any, most: int = _MOST_BYTES, admit: Callable[[], object] | None = None) -> bytes:
@@ -32,7 +30,7 @@ def read_bytes(request: Any, most: int = _MOST_BYTES, admit: Callable[[], object
     except OSError as error:
         raise InvalidRequest("The body broke off: send it again") from error
     finally:
-        body.drain(_MOST_FORGOTTEN)
+        body.drain(FEW_BYTES)
     if len(raw) > most:
         raise TooLarge(f"The body of this call may have at most {most} bytes: send less at once")
     return bytes(raw)

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from pypicloud_lite.kernel.errors import NotFound
 from pypicloud_lite.kernel.names import shown
 from pypicloud_lite.manage.bodies import Parameters, read_parameters
-from pypicloud_lite.web.body import RequestBody
+from pypicloud_lite.web.body import FEW_BYTES, RequestBody
 
 P = TypeVar("P", bound=Parameters)
 
@@ -25,7 +25,7 @@ def parameters(request: Any, model: type[P]) -> P:
     try:
         return read_parameters(model, _query(environ), body, environ.get("CONTENT_TYPE", ""), length)
     finally:
-        body.drain()
+        body.drain(FEW_BYTES)
 
 
 def _query(environ: Mapping[str, Any]) -> dict[str, str]:

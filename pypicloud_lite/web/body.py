@@ -10,6 +10,8 @@ _PIECE = 256 * 1024
 _IDLE_SECONDS = 30.0
 _DRAIN_SECONDS = 15.0
 _DRAIN_BYTES = 256 * 1024 * 1024
+FEW_BYTES = 4 * 1024 * 1024
+"""Enough to forget of a call that takes no file: a client which sends before it reads hears why."""
 
 
 class RequestBody:

@@ -1,4 +1,4 @@
-"""What the devpi client's calls read of a body that is far too long: a little, and none before the right is asked."""
+"""What calls that take no file read of a body that is far too long: a little, and none before the right is asked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ask(world: World, method: str, path: str, user: str | None, *, chunked: bool
     body = Endless()
     request = world.app.RequestClass.blank(path, method=method, environ={"REMOTE_ADDR": "192.0.2.1"})
     request.environ["wsgi.input"] = body
-    request.environ["HTTP_ACCEPT"] = "application/json"
+    request.environ |= {"HTTP_ACCEPT": "application/json", "CONTENT_TYPE": "application/json"}
     if chunked:
         request.environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
         request.environ.pop("CONTENT_LENGTH", None)
@@ -74,6 +74,9 @@ def ask(world: World, method: str, path: str, user: str | None, *, chunked: bool
         ("PUT", "/somebody", None, 413),
         ("PATCH", "/writer", "writer", 413),
         ("POST", "/+login", None, 413),
+        ("PUT", "/api/index/writer/new", None, 401),
+        ("PATCH", "/api/index/writer/dev", "reader", 413),
+        ("POST", "/api/promote", "writer", 413),
     ],
 )
 def test_a_body_that_is_too_long_is_not_taken_in(
