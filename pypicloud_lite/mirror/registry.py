@@ -79,6 +79,17 @@ class Mirrors:
         return (self._defined(known, MIRROR_INDEX) if known is not None else None) or self._mirror(MIRROR_INDEX, None)
 
     @property
+    def built_in_names_readers(self) -> bool:
+        """Whether the built-in mirror's definition says who reads it; as :attr:`built_in`, but one query if none was.
+
+        No where the mirror is off.
+        """
+        if not self.built_in.showing.is_on:
+            return False
+        found = (self._registry.known() or self._registry.now()).get(MIRROR_INDEX)
+        return found is not None and found.rules is not None and found.rules.read is not None
+
+    @property
     def are_any(self) -> bool:
         """Whether anything of any upstream is shown, as far as is known. Asks nobody."""
         known = self._registry.known()

@@ -20,6 +20,7 @@ from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
 from pypicloud_lite.mirror.transfers import TransferReader
 from pypicloud_lite.serve.downloads import Download, Downloads, Part, split_part
+from pypicloud_lite.serve.visible import may_fall_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class MirroredDownloads:
         name, part = split_part(filename)
         mirror = self._of(index)
         project = self._project(identity, index, spelling, name) if mirror.showing.is_on else None
-        if project is None:
+        if project is None or (index != mirror.index and not may_fall_back(self._gate, self._mirrors, identity)):
             return None
         # At the mirror's own addresses: a whitelist says nothing of what another index shows as its own.
         is_let_in = index == mirror.index and self._mirrors.whitelists(project)

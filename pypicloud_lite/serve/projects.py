@@ -29,7 +29,7 @@ from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import FileWithheld, Listing, Mirror, Read
 from pypicloud_lite.mirror.showing import MIRROR_INDEX, Show
 from pypicloud_lite.serve.shown import Place, ShownFile
-from pypicloud_lite.serve.visible import unknown
+from pypicloud_lite.serve.visible import may_fall_back, unknown
 
 Core = Mapping[str, Any]
 """Core metadata by its JSON names; values of any type."""
@@ -160,11 +160,13 @@ class Projects:
         visible = self._gate.allows(identity, Permission.READ, name)
         if not visible and not identity.is_authenticated:
             raise self._gate.unknown(identity, name)
+        falls_back = may_fall_back(self._gate, self._mirrors, identity)
         with self._catalog.read(snapshot=False) as reader:
             # The files of a hidden one are not read: they would take their time.
             found = self._mirror.ours.find(reader, name, with_files=visible and with_files)
             record = found.record
-            show = self._mirror.showing.show(self._index, name, is_ours=record is not None)
+            is_ours = record is not None
+            show = self._mirror.showing.show(self._index, name, is_ours=is_ours) if falls_back else Show.NOTHING
             if record is not None and record.status is ProjectStatus.QUARANTINED:
                 visible, show = visible and identity.is_admin, Show.NOTHING
             if not visible or (show is Show.NOTHING and (record is None or not record.file_count)):

@@ -15,7 +15,7 @@ from pypicloud_lite.kernel.names import IndexName, ProjectName
 from pypicloud_lite.mirror.registry import Mirrors
 from pypicloud_lite.mirror.service import Mirror
 from pypicloud_lite.mirror.showing import Show
-from pypicloud_lite.serve.visible import still_rebuilding
+from pypicloud_lite.serve.visible import may_fall_back, still_rebuilding
 
 _ROUNDS = 3
 
@@ -156,14 +156,11 @@ class Resolver:
             if chain.asks_mirrors(name, is_private=bool(found.records) and mirror.index not in merged):
                 may_ask = self._gate.allows(identity, Permission.FILL_CACHE, name, mirror.index)
                 shown.append(Shown(mirror, mirror.showing.show_mirror(name), may_ask))
-        if index.is_default and built_in.index not in chain.mirrors and self._may_know_of(found, identity, built_in):
+        falls_back = index.is_default and built_in.index not in chain.mirrors
+        if falls_back and may_fall_back(self._gate, self._mirrors, identity):
             may_ask = self._gate.allows(identity, Permission.FILL_CACHE, name, index.name)
             shown.append(Shown(built_in, showing.show(index.name, name, is_ours=bool(held)), may_ask))
         return [one for one in shown if one.show is not Show.NOTHING]
-
-    def _may_know_of(self, found: _Read, identity: Identity, built_in: Mirror) -> bool:
-        """Whether the caller may know of the mirror behind the default index; nothing says who may where it is off."""
-        return found.definitions.get(built_in.index) is None or self._gate.may_know_of(identity, built_in.index)
 
 
 @dataclass(frozen=True, slots=True)

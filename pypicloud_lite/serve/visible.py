@@ -11,6 +11,7 @@ from pypicloud_lite.catalog.model import ProjectRecord
 from pypicloud_lite.catalog.port import Catalog, CatalogReader
 from pypicloud_lite.kernel.errors import AuthenticationRequired, PpcError, StillRebuilding
 from pypicloud_lite.kernel.names import IndexName, ProjectName
+from pypicloud_lite.mirror.registry import Mirrors
 
 
 @contextmanager
@@ -30,6 +31,14 @@ def visible_project(
         if record is None or not record.file_count or not visible:
             raise unknown(reader, gate, identity, name)
         yield reader, record
+
+
+def may_fall_back(gate: Gate, mirrors: Mirrors, identity: Identity) -> bool:
+    """Whether the default index shows the caller what it falls back to: not what he may not read in that mirror.
+
+    No query, but where the mirror's definition names its readers.
+    """
+    return not mirrors.built_in_names_readers or gate.may_know_of(identity, mirrors.built_in.index)
 
 
 def unknown(

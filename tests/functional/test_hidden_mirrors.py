@@ -148,9 +148,9 @@ def test_a_whitelist_elsewhere_shows_nothing_in_the_default_index(make_mirror: M
     assert files(world, "/simple/demo/", "reader") == [OWN.filename]
 
 
-def _is_kept(world: World) -> bool:
+def _is_kept(world: World, mirror: str = "m") -> bool:
     with world.services.catalog.read() as catalog:
-        return bool(catalog.files(IndexName("root", "m"), ProjectName("demo")))
+        return bool(catalog.files(IndexName("root", mirror), ProjectName("demo")))
 
 
 @pytest.mark.parametrize("settings", [{"pypi__always_show_upstream": "true"}, {"mirror__merge": "de*"}], ids=str)
@@ -184,3 +184,29 @@ def test_merging_everything_is_warned_of_under_every_fallback(make_mirror: Make)
     for fallback, settings in (("none", {"mirror__enabled": "true"}), ("cache", {})):
         world = make_mirror(fallback, pypi__always_show_upstream="true", **settings)
         assert any("pypi.always_show_upstream" in line for line in world.services.warnings)
+
+
+def test_what_the_default_index_falls_back_to_is_for_who_may_read_it_there(
+    make_mirror: Make, upstream_index: FakeIndex, wait_for: Callable[..., None]
+) -> None:
+    upstream_index.add("demo", DEMO.filename, DEMO.data)
+    world = make_mirror()
+    world.send("PATCH", "/root/pypi", "admin", 200, ["acl_read=writer"], Accept="application/json")
+    paths = [
+        "/simple/demo/",
+        "/root/main/+simple/demo/",
+        "/pypi/demo/json",
+        "/project/demo/",
+        f"/packages/root/main/demo/{DEMO.filename}",
+        f"/packages/{DEMO.filename}",
+        f"/api/package/demo/{DEMO.filename}",
+        f"/packages/root/pypi/demo/{DEMO.filename}",
+    ]
+    for path in paths:
+        world.get(path, "reader", 404)
+    assert upstream_index.paths() == []
+    for path in paths:
+        assert world.get(path, "writer").body
+    wait_for(lambda: _is_kept(world, "pypi"))
+    for path in paths:
+        world.get(path, "reader", 404)
