@@ -51,7 +51,8 @@ def test_who_stands_on_a_hidden_mirror_sees_nothing_of_it_and_has_nothing_asked(
     make: Make, upstream_index: FakeIndex
 ) -> None:
     world = make(AUTHENTICATED, acl_read="writer")
-    define(world, "outsider/p", "outsider", bases="root/m")
+    # Who may not know of the mirror cannot name it as a base.
+    define(world, "outsider/p", "admin", bases="root/m")
     for path in ("/root/m/+simple/demo/", "/outsider/p/+simple/demo/", "/project/demo/?index=outsider/p"):
         world.get(path, "outsider", 404, Accept="text/html")
     world.get("/outsider/p/demo", "outsider", 404, Accept="application/json")
