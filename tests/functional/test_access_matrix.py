@@ -402,7 +402,8 @@ def test_T01_every_route_for_every_identity_and_spelling(world, pattern, identit
             continue
         for artifact, statuses in zip((OWN, OTHER), expected, strict=True):
             # an address without a name in it has one spelling
-            for path in dict.fromkeys(address(pattern, artifact, spelling) for spelling in SPELLINGS[artifact]):
+            paths = dict.fromkeys(address(pattern, artifact, spelling) for spelling in SPELLINGS[artifact])
+            for number, path in enumerate(paths):
                 bytes_there = pattern.endswith("{filename:[^/]+}") and not pattern.startswith("/project/")
                 sidecars = ("", ".metadata") if bytes_there and method == "GET" else ("",)
                 for suffix in sidecars:
@@ -411,7 +412,7 @@ def test_T01_every_route_for_every_identity_and_spelling(world, pattern, identit
                     if answer.status_int >= 400:
                         assert artifact.sha256 not in answer.text
                         assert artifact.data not in answer.body
-                if method == "GET":
+                if method == "GET" and number == 0:
                     assert ask(world, "HEAD", path, identity, artifact).status_int == statuses[place]
 
 

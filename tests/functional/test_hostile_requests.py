@@ -249,7 +249,8 @@ def test_T27_control_characters_in_a_path_never_reach_a_header(demo, routes, inj
             for method in ("GET", "HEAD", "DELETE", "POST"):
                 answer = raw(demo, path, method)
                 plain(answer)
-                assert answer.status_int in {400, 403, 404, 405}
+                # What an installer asks for without its last slash has it added to a name that is none of these.
+                assert answer.status_int in {400, 403, 404, 405} or answer.headers["Location"] == "demo/"
                 if "%0" in injection:
                     assert answer.status_int == 400
                 assert "Set-Cookie" not in answer.headers
