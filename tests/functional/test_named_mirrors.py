@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -512,18 +513,23 @@ def test_file_that_comes_for_a_mirror_that_went(
     make_mirrors: MakeMirrors, index: FakeIndex, wait_for: Callable[..., None]
 ) -> None:
     world = make_mirrors(volatile=True)
-    path, going = address(world), threading.Event()
+    path, begun, going = address(world), threading.Event(), threading.Event()
 
     def slowly() -> Iterator[bytes]:
         yield DEMO.data[:100]
-        going.wait(20)
+        begun.set()
+        assert going.wait(20)
         yield DEMO.data[100:]
 
     index.fault = lambda _path: Fault(stream=slowly)
-    coming = iter(world.get(path).app_iter)
-    world.send("DELETE", "/root/one", "admin", (200, 201), Accept="application/json")
-    going.set()
-    assert b"".join(coming)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(world.get, path)
+        try:
+            assert begun.wait(20)
+            world.send("DELETE", "/root/one", "admin", (200, 201), Accept="application/json")
+        finally:
+            going.set()
+        assert coming.result().body == DEMO.data
     wait_for(lambda: not [one for one in threading.enumerate() if one.name.startswith("mirror ")])
     assert kept(world) == {}
 
