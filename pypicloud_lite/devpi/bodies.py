@@ -18,12 +18,13 @@ def read_bytes(request: Any, most: int = _MOST_BYTES, admit: Callable[[], object
     ``admit`` raises where the caller may not do what it asks: then the body is not taken in at all.
     """
     body, raw = RequestBody(request.environ), bytearray()
+    announced = request.content_length or 0
     try:
         if admit is not None:
             admit()
         # Without a length there is no body, and reading would wait for one.
         chunked = "HTTP_TRANSFER_ENCODING" in request.environ
-        left = most + 1 if chunked else min(request.content_length or 0, most + 1)
+        left = most + 1 if chunked else announced if announced <= most else 0
         while left > 0 and (piece := body.read(left)):
             raw += piece
             left -= len(piece)
@@ -31,7 +32,7 @@ def read_bytes(request: Any, most: int = _MOST_BYTES, admit: Callable[[], object
         raise InvalidRequest("The body broke off: send it again") from error
     finally:
         body.drain(FEW_BYTES)
-    if len(raw) > most:
+    if len(raw) > most or announced > most:
         raise TooLarge(f"The body of this call may have at most {most} bytes: send less at once")
     return bytes(raw)
 

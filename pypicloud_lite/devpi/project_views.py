@@ -14,6 +14,7 @@ from pypicloud_lite.access.security import RequestIdentity
 from pypicloud_lite.catalog.model import Origin
 from pypicloud_lite.catalog.port import Catalog
 from pypicloud_lite.devpi.answers import ApiConfig, answer, told
+from pypicloud_lite.devpi.bodies import read_bytes
 from pypicloud_lite.devpi.callers import Caller, caller_of
 from pypicloud_lite.devpi.index_views import index_of
 from pypicloud_lite.devpi.project_json import attached_links, file_path, versions_of
@@ -21,7 +22,7 @@ from pypicloud_lite.indexes.administration import Indexes
 from pypicloud_lite.indexes.changes import Selection
 from pypicloud_lite.indexes.layout import is_attachment_name
 from pypicloud_lite.kernel.clock import iso_utc
-from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError, TooLarge
+from pypicloud_lite.kernel.errors import InvalidName, NotFound, PpcError
 from pypicloud_lite.kernel.filenames import Filename
 from pypicloud_lite.kernel.names import IndexName, ProjectName, shown
 from pypicloud_lite.kernel.versions import normalised_version
@@ -144,10 +145,8 @@ class ProjectViews:
     def add_result(self, request: Request) -> PlainResponse:
         """``POST`` to the address of a file: a result of testing it, as tox writes it."""
         match, index = request.matchdict, index_of(request)
-        if (request.content_length or 0) > MAX_RESULT:
-            raise TooLarge(f"A result of tests may have at most {MAX_RESULT} bytes")
         identity, author = self._identity.author(request)
-        body = request.body_file.read(MAX_RESULT + 1)
+        body = read_bytes(request, MAX_RESULT)
         digest = match["first"] + match["second"]
         kept = self._attachments.add_tox_result(index, match["filename"], digest, body, identity, author)
         where = file_path(index, kept.sha256, kept.filename)
